@@ -1,0 +1,145 @@
+"""A connection and its two directions: what is remembered of a socket pair.
+
+Lives here: fields only. May not live here: a protocol's rules (tracker/), how it is found (table.py), who
+decided on it (policy/) or what it is translated to (nat/): those layers fill the fields.
+
+Life: built by engine/admit → Table.insert → judged by its tracker, refreshed → Table.remove. Everything runs
+in one thread. Connection and Direction point at each other; Table.remove cuts the circle, so the daemon can run without the
+garbage collector.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mypy_extensions import i64, mypyc_attr
+
+#: Connection.status bits, the kernel's own names (enum ip_conntrack_status) where it has one
+SEEN_REPLY: Final = 0x01
+ASSURED: Final = 0x02
+SOURCE_NAT: Final = 0x04
+DESTINATION_NAT: Final = 0x08
+DYING: Final = 0x10
+RELATED: Final = 0x20  # began as the answer to an expectation
+HAIRPIN: Final = 0x40  # both addresses are rewritten: crosses the queue twice a packet
+CLOSING: Final = 0x80  # its protocol says that it is ending: may be evicted before live ones
+OFFLOADED: Final = 0x100
+
+#: Direction.rewrites bits: which address of a packet in this direction changes
+REWRITE_SOURCE: Final = 1
+REWRITE_DESTINATION: Final = 2
+
+
+@mypyc_attr(acyclic=True, allow_interpreted_subclasses=False)
+class ProtocolState:
+    """What a tracker keeps with a connection or with one direction of it; each tracker has its own subclass."""
+
+    __slots__ = ()
+
+
+class Direction:
+    """One direction of a connection: the key that its packets come with, and what they leave as."""
+
+    __slots__ = (
+        "_connection",
+        "_peer",
+        "address_delta",
+        "key",
+        "octets",
+        "original",
+        "packets",
+        "port_delta",
+        "rewrites",
+        "state",
+        "translated",
+    )
+
+    def __init__(self, connection: Connection, key: bytes, original: bool) -> None:
+        self._connection: Connection | None = connection
+        self._peer: Direction | None = None
+        self.key = key  # flow/pair.py
+        self.original = original
+        self.packets: i64 = 0
+        self.octets: i64 = 0  # bytes of whole IP packets, as the kernel counts
+        self.rewrites: i64 = 0  # REWRITE_* bits; 0: leaves as it came
+        self.translated: bytes = b""  # the pair (Packet.pair's layout) that packets leave with; b"" if untouched
+        self.address_delta: i64 = 0  # RFC 1624 sums, made once by nat/translation.py
+        self.port_delta: i64 = 0
+        self.state: ProtocolState | None = None
+
+    @property
+    def connection(self) -> Connection:
+        """The connection; fails once the connection has left the table."""
+        connection = self._connection
+        assert connection is not None
+        return connection
+
+    @property
+    def peer(self) -> Direction:
+        """The other direction; fails once the connection has left the table."""
+        peer = self._peer
+        assert peer is not None
+        return peer
+
+    def tie(self, peer: Direction) -> None:
+        """Makes two directions each other's peer."""
+        self._peer = peer
+        peer._peer = self
+
+    def cut(self) -> None:
+        """Ends the circle of references."""
+        self._connection = None
+        self._peer = None
+
+
+class Connection:
+    """One tracked socket pair. Times are seconds on the clock that the engine is given (CLOCK_MONOTONIC)."""
+
+    __slots__ = (
+        "deadline",
+        "dscp",
+        "filed",
+        "identity",
+        "mapping",
+        "mark",
+        "newer",
+        "nominal",
+        "older",
+        "original",
+        "protocol",
+        "queue",
+        "reply",
+        "rule",
+        "seen",
+        "started",
+        "state",
+        "status",
+        "tracking",
+        "zone_in",
+        "zone_out",
+    )
+
+    def __init__(self, identity: int, original: bytes, reply: bytes, now: float) -> None:
+        self.identity: i64 = identity  # counts up from 1; never used twice by one daemon
+        self.protocol: i64 = original[0]
+        self.original = Direction(self, original, True)
+        self.reply = Direction(self, reply, False)
+        self.original.tie(self.reply)
+        self.status: i64 = 0
+        self.state: i64 = 0  # the tracker's own number; Tracker.state_name reads it
+        self.tracking: ProtocolState | None = None  # what a tracker keeps for both directions together
+        self.started = now
+        self.seen = now  # last packet that counted
+        self.deadline = now  # ends when this passes, whatever the wheel says
+        self.nominal = 0.0  # the timeout last set, in seconds: what a refresh would give again
+        self.filed: i64 = -1  # timer wheel: the tick it is filed under, -1 for none
+        self.zone_in: i64 = -1  # zone numbers of topology; 0 is `self`
+        self.zone_out: i64 = -1
+        self.mark: i64 = 0  # the rule's packet mark, 0 for none
+        self.dscp: i64 = -1  # the rule's DSCP, -1 for none
+        self.rule: object | None = None  # the policy.runtime.Rule that admitted it
+        self.mapping: object | None = None  # what nat/ must take back when it ends
+        # eviction order: a doubly linked list through the connections themselves (flow/eviction.py)
+        self.queue: i64 = 0
+        self.older: Connection | None = None
+        self.newer: Connection | None = None

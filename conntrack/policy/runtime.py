@@ -1,0 +1,126 @@
+"""What a compiled policy is made of while packets run: the query, the rules, the decision.
+
+Lives here: the objects that the engine reads on the path of a new connection, and their counters. May not
+live here: YAML, files, how a rule is found among many (match.py).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mypy_extensions import i64
+
+from conntrack.packet import reason
+
+# Rule.action
+ACCEPT: Final = 1
+DROP: Final = 2
+REJECT: Final = 3
+
+# Rule.log
+LOG_NONE: Final = 0
+LOG_NEW: Final = 1  # the connection's first packet
+LOG_ALL: Final = 2  # every packet: never offloaded
+
+# NatRule.kind
+MASQUERADE: Final = 1
+SOURCE_NAT: Final = 2
+FORWARD: Final = 3
+REDIRECT: Final = 4
+ONE_TO_ONE: Final = 5
+EXEMPT: Final = 6
+
+#: zone number of the gateway itself
+SELF: Final = 0
+#: no zone lists the interface
+NO_ZONE: Final = -1
+#: Query.address_zone: one of the gateway's addresses, whichever (`explain` and `tests:` with a bare `self`)
+ANY_ADDRESS: Final = -2
+
+
+class Query:
+    """A would-be connection, as rules see it. Filled again for every new connection; addresses are packed (4 or 16 bytes).
+
+    zone_out is the zone that the (translated) destination lies in; address_zone the zone whose interface holds
+    the original destination address, NO_ZONE where it is not the gateway's.
+    """
+
+    __slots__ = (
+        "address_zone",
+        "destination",
+        "destination_port",
+        "icmp_code",
+        "icmp_type",
+        "now",
+        "protocol",
+        "source",
+        "source_port",
+        "version",
+        "wall",
+        "zone_in",
+        "zone_out",
+    )
+
+    def __init__(self) -> None:
+        self.zone_in: i64 = NO_ZONE
+        self.zone_out: i64 = NO_ZONE
+        self.address_zone: i64 = NO_ZONE
+        self.version: i64 = 4
+        self.protocol: i64 = 0
+        self.source: bytes = b""
+        self.destination: bytes = b""
+        self.source_port: i64 = 0
+        self.destination_port: i64 = 0
+        self.icmp_type: i64 = -1  # -1: not ICMP
+        self.icmp_code: i64 = -1
+        self.now = 0.0  # monotonic seconds, for limits
+        self.wall = 0.0  # Unix time, for schedules
+
+
+class Rule:
+    """One rule as the administrator wrote it, with where it stands and how often it decided."""
+
+    def __init__(self, number: int, name: str, pair: str, action: int, file: str, line: int) -> None:
+        self.number: i64 = number  # place in Policy.rules
+        self.name = name  # the rule's own name, else "PAIR #N"
+        self.pair = pair  # "lan -> wan", "nat", "built-in"
+        self.action: i64 = action
+        self.file = file
+        self.line = line
+        self.reason: i64 = reason.POLICY_DROP  # what a drop is counted as
+        self.mark: i64 = 0
+        self.dscp: i64 = -1
+        self.log: i64 = LOG_NONE
+        self.helpers: tuple[str, ...] = ()
+        self.hits: i64 = 0  # new connections that this rule decided
+        self.packets: i64 = 0  # of connections it admitted, added when they end or are read
+        self.octets: i64 = 0
+
+    def why(self) -> str:
+        """The one sentence that logs, metrics, `flows` and `explain` all print."""
+        where = f" ({self.file}:{self.line})" if self.line else ""
+        return f"{self.name}{where}"
+
+
+class NatRule:
+    """One entry of `nat:`. Which fields are set depends on kind; unset ones are empty or 0."""
+
+    def __init__(self, number: int, name: str, kind: int, file: str, line: int) -> None:
+        self.number: i64 = number  # place in Policy.nat_rules
+        self.name = name
+        self.kind: i64 = kind
+        self.file = file
+        self.line = line
+        self.zone: i64 = NO_ZONE  # masquerade, source-nat: the zone it leaves by; forward, one-to-one: `at`
+        self.addresses: list[bytes] = []  # source-nat: the pool; forward: targets; one-to-one: [outside, inside]
+        self.port_low: i64 = 0  # source-nat, masquerade: `ports:` range; forward, redirect: first target port; 0: keep
+        self.port_high: i64 = 0
+        self.first_port: i64 = 0  # forward, redirect of a range: the first outside port, for the offset
+        self.endpoint_independent = False
+        self.hits: i64 = 0
+        self.failures: i64 = 0  # exhausted, clash, no address
+        self.rule: Rule | None = None  # forward, redirect, one-to-one: the implicit accept, with its log and mark
+
+    def why(self) -> str:
+        """The one sentence that logs, metrics, `flows` and `explain` all print."""
+        return f"{self.name} ({self.file}:{self.line})"
