@@ -1,0 +1,118 @@
+"""The models of `nat:`, one a kind. The kind is told by the key that names it.
+
+Lives here: the six kinds and what they share. May not live here: cross references (check.py), the runtime's NatRule.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, Tag
+
+from conntrack.policy import fields
+from conntrack.policy.node import Node
+from conntrack.policy.values import Addresses
+
+
+class NatCommon(Node):
+    """What every kind may say: which new connections it is for."""
+
+    name: fields.Name = Field("", description="Shown by logs, metrics, `flows` and `explain`.")
+    from_: fields.Zones = Field((), description="Zones that the connection comes from; none: every zone.")
+    source: fields.Selection = Field(Addresses(), description="Only from these addresses, networks, ranges or sets.")
+    destination: fields.Selection = Field(Addresses(), description="Only to these (before translation).")
+    when: str = Field("", description="A schedule: its name, or `mon-fri 08:00-18:00`.")
+
+
+class SourceSide(NatCommon):
+    """What masquerade and source-nat share."""
+
+    ports: fields.PortRange = Field(None, description="Outside ports to choose from, `20000-40000`.")
+    mapping: Literal["endpoint-independent"] | None = Field(
+        None, description="`endpoint-independent`: one outside port an inside socket, whoever the peer is."
+    )
+
+
+class DestinationSide(NatCommon):
+    """What forward, redirect and one-to-one share: the implicit accept's extras."""
+
+    family: Literal["ipv4", "ipv6", "both"] = Field("both", description="Only IPv4, only IPv6, or both.")
+    limit: fields.Limit = Field(None, description="Translate only as often as this.")
+    log: fields.LogLevel = Field(None, description="`new`, `all`, or a rate at which new connections are logged.")
+    mark: fields.Mark = Field(0, description="Packet mark of the connection, 28 bits.")
+    dscp: fields.Dscp = Field(-1, description="DSCP to set.")
+
+
+class Masquerade(SourceSide):
+    """Behind the address of the interface that the connection leaves by."""
+
+    masquerade: fields.Zone = Field(description="The zone that the connection leaves by.")
+    family: Literal["ipv4", "ipv6", "both"] = Field("ipv4", description="IPv4 unless said otherwise.")
+
+
+class SourceNat(SourceSide):
+    """Behind fixed addresses."""
+
+    source_nat: fields.Networks = Field(description="Outside addresses: one, a list, ranges.")
+    at: fields.Zone = Field(description="The zone that the connection leaves by.")
+
+
+class Forward(DestinationSide):
+    """From outside to a host inside."""
+
+    forward: fields.Services = Field(description="The services (outside ports) to forward.")
+    at: fields.Zone = Field(description="The zone whose addresses are forwarded.")
+    to: fields.Targets = Field(description="Inside address, `address:port`, or a list to share the load.")
+    hairpin: fields.Zones = Field((), description="Inside zones that may reach the service by its outside address.")
+
+
+class Redirect(DestinationSide):
+    """To a port of the gateway, whatever the destination was."""
+
+    redirect: fields.Services = Field(description="The services to redirect.")
+    to: fields.Port = Field(description="The gateway's port.")
+
+
+class OneToOne(DestinationSide):
+    """An outside address for an inside one, both ways."""
+
+    one_to_one: fields.Address = Field(description="The outside address.")
+    at: fields.Zone = Field(description="The zone of the outside address.")
+    to: fields.Address = Field(description="The inside address.")
+    hairpin: fields.Zones = Field((), description="Inside zones that may reach the host by its outside address.")
+
+
+class Exempt(NatCommon):
+    """No source translation towards these destinations."""
+
+    exempt: fields.Selection = Field(description="Destinations: networks, addresses, ranges, sets.")
+
+
+#: the key that tells the kind → its model
+KINDS = {
+    "masquerade": Masquerade,
+    "source-nat": SourceNat,
+    "forward": Forward,
+    "redirect": Redirect,
+    "one-to-one": OneToOne,
+    "exempt": Exempt,
+}
+
+
+def kind_of(data: Any) -> str | None:
+    """The tag of an entry's kind; None where no key tells it."""
+    if isinstance(data, Node):
+        return next(f"<{word}>" for word, model in KINDS.items() if isinstance(data, model))
+    words = [word for word in KINDS if isinstance(data, dict) and word in data]
+    return f"<{words[0]}>" if words else None
+
+
+NatEntry = Annotated[
+    Annotated[Masquerade, Tag("<masquerade>")]
+    | Annotated[SourceNat, Tag("<source-nat>")]
+    | Annotated[Forward, Tag("<forward>")]
+    | Annotated[Redirect, Tag("<redirect>")]
+    | Annotated[OneToOne, Tag("<one-to-one>")]
+    | Annotated[Exempt, Tag("<exempt>")],
+    Discriminator(kind_of),
+]
