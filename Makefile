@@ -1,0 +1,91 @@
+# Two commands for a newcomer: `make demo` and `make test`. Both set up what is missing, both need root.
+# The installed package is compiled; `build/outside` is everything but conntrack/, so that what runs there imports
+# the installed package and never the source tree.
+
+VENV    := .venv
+BIN     := $(CURDIR)/$(VENV)/bin
+STAMPS  := .venv/stamps
+OUTSIDE := build/outside
+SETUP   := deploy/build/setup.sh
+NEEDS    = $(BIN)/python deploy/build/requirements.py
+SOURCES := $(shell find conntrack -name '*.py' -o -name py.typed) deploy/build/hatch_build.py
+PIP      = $(BIN)/python -m pip --quiet --disable-pip-version-check
+PYTEST   = $(BIN)/python -P -m pytest -q
+ARGS    ?=
+
+.DELETE_ON_ERROR:
+.PHONY: help demo test check lint unit compiled netns bench docs install-test clean setup-run setup-test setup-bench outside
+
+help:
+	@echo 'make demo       run the gateway between network namespaces, with real traffic (root)'
+	@echo 'make test       check, the same tests on the compiled package, and the namespace tests (root)'
+	@echo 'make check      ruff, mypy --strict, unit, property and golden tests'
+	@echo 'make bench      speed and memory against the kernel, into build/bench.json (root)'
+	@echo 'make docs       write the generated pages of docs/'
+	@echo 'make clean      remove build/, dist/ and .venv'
+	@echo 'ARGS=… is passed on: make demo ARGS=--keep, make netns ARGS="-k hairpin"'
+
+demo: setup-run $(STAMPS)/installed
+	$(BIN)/pairwall demo $(ARGS)
+
+test: check compiled netns
+
+check: lint unit
+
+lint: setup-test $(STAMPS)/test
+	$(BIN)/ruff check --quiet .
+	$(BIN)/ruff format --quiet --check .
+	$(BIN)/mypy
+
+unit: setup-test $(STAMPS)/test
+	$(PYTEST) -n auto $(ARGS)
+
+compiled: install-test outside
+	cd $(OUTSIDE) && PAIRWALL_EXPECT=compiled $(PYTEST) -n auto $(ARGS)
+
+netns: install-test outside
+	cd $(OUTSIDE) && PAIRWALL_EXPECT=compiled $(PYTEST) tests/netns $(ARGS)
+
+bench: setup-bench install-test outside
+	cd $(OUTSIDE) && PAIRWALL_EXPECT=compiled $(BIN)/python -m tests.bench --output $(CURDIR)/build/bench.json $(ARGS)
+
+docs: setup-test $(STAMPS)/test
+	$(BIN)/python -m docs.generate
+
+clean:
+	rm -rf build dist $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+setup-run:
+	@$(SETUP) $(VENV) run
+
+setup-test:
+	@$(SETUP) $(VENV) run test
+
+setup-bench:
+	@$(SETUP) $(VENV) run test bench
+
+install-test: setup-test $(STAMPS)/test $(STAMPS)/installed
+
+# what pyproject.toml lists, without the package itself
+$(STAMPS)/run: pyproject.toml | setup-run
+	@mkdir -p $(STAMPS)
+	$(NEEDS) build run netfilterqueue >$(STAMPS)/run.txt
+	$(PIP) install -r $(STAMPS)/run.txt
+	@touch $@
+
+$(STAMPS)/test: pyproject.toml $(STAMPS)/run | setup-test
+	$(NEEDS) test >$(STAMPS)/test.txt
+	$(PIP) install -r $(STAMPS)/test.txt
+	@touch $@
+
+# the package, compiled; again only when a source changed
+$(STAMPS)/installed: $(STAMPS)/run $(SOURCES)
+	@echo 'installing pairwall into $(VENV) (compiles for about a minute)'
+	$(PIP) install --no-deps --no-build-isolation --force-reinstall .
+	@cd / && $(BIN)/python -c 'import conntrack.packet.reason as m; print("installed:", "compiled" if m.__file__.endswith(".so") else "NOT compiled, slow")'
+	@touch $@
+
+outside:
+	@rm -rf $(OUTSIDE) && mkdir -p $(OUTSIDE)
+	@cp -r pyproject.toml $(wildcard tests config systemd deploy docs *.md) $(OUTSIDE)/
