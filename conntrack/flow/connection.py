@@ -24,6 +24,7 @@ RELATED: Final = 0x20  # began as the answer to an expectation
 HAIRPIN: Final = 0x40  # both addresses are rewritten: crosses the queue twice a packet
 CLOSING: Final = 0x80  # its protocol says that it is ending: may be evicted before live ones
 OFFLOADED: Final = 0x100
+LOGGED: Final = 0x200  # its rule says `log: all`
 
 #: Direction.rewrites bits: which address of a packet in this direction changes
 REWRITE_SOURCE: Final = 1
@@ -98,8 +99,10 @@ class Connection:
     __slots__ = (
         "deadline",
         "dscp",
-        "filed",
+        "due",
+        "earlier",
         "identity",
+        "later",
         "mapping",
         "mark",
         "newer",
@@ -132,7 +135,10 @@ class Connection:
         self.seen = now  # last packet that counted
         self.deadline = now  # ends when this passes, whatever the wheel says
         self.nominal = 0.0  # the timeout last set, in seconds: what a refresh would give again
-        self.filed: i64 = -1  # timer wheel: the tick it is filed under, -1 for none
+        # timer wheel: when its slot comes up (0.0: in no slot), and its neighbours there (flow/wheel.py)
+        self.due = 0.0
+        self.earlier: Connection | None = None
+        self.later: Connection | None = None
         self.zone_in: i64 = -1  # zone numbers of topology; 0 is `self`
         self.zone_out: i64 = -1
         self.mark: i64 = 0  # the rule's packet mark, 0 for none
