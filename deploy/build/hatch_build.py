@@ -1,7 +1,7 @@
 """Hatchling build hook: compiles the hot modules with mypyc into the wheel.
 
-Lives here: which files are compiled (the `compile` patterns of pyproject.toml), where, and how the results enter the wheel.
-May not live here: anything that the installed package needs at run time.
+Lives here: which files are compiled (the `compile` patterns of pyproject.toml), where, and how the results enter
+the wheel. May not live here: anything that the installed package needs at run time.
 The sources are copied to build/mypyc first, so that no shared object ever lands in the source tree, where it would
 shadow the module that is being edited.
 """
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+from setuptools import Distribution  # before mypyc, which looks whether setuptools has been imported
 
 #: set to 1 in the environment for a wheel without compiled code
 PURE_VARIABLE = "PAIRWALL_PURE"
@@ -33,7 +34,7 @@ class MypycBuildHook(BuildHookInterface[Any]):
             return
         why_pure = reason_for_pure()
         if why_pure:
-            self.app.display_warning(f"pairwall: building WITHOUT compiled modules ({why_pure}): about a fifth of the speed")
+            self.app.display_warning(f"pairwall: WITHOUT compiled modules, so about a fifth of the speed: {why_pure}")
             return
         root = Path(self.root)
         modules = matching(root, self.config["compile"])
@@ -90,8 +91,6 @@ def refresh(source: Path, copy: Path) -> None:
 
 def run_mypyc(modules: list[str], output: Path) -> None:
     """Python → C → shared objects under `output`: one group, so that calls between modules are plain C calls."""
-    from setuptools import Distribution  # first: mypyc looks whether setuptools has been imported
-
     from mypyc.build import mypycify
 
     extensions = mypycify(
@@ -103,6 +102,6 @@ def run_mypyc(modules: list[str], output: Path) -> None:
     command = distribution.get_command_obj("build_ext")
     command.build_lib = str(output)
     command.build_temp = "objects"
-    command.parallel = os.cpu_count()  # type: ignore[attr-defined]
+    command.parallel = os.cpu_count()
     command.ensure_finalized()
     command.run()
