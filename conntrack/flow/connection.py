@@ -4,8 +4,8 @@ Lives here: fields only. May not live here: a protocol's rules (tracker/), how i
 decided on it (policy/) or what it is translated to (nat/): those layers fill the fields.
 
 Life: built by engine/admit → Table.insert → judged by its tracker, refreshed → Table.remove. Everything runs
-in one thread. Connection and Direction point at each other; Table.remove cuts the circle, so the daemon can run without the
-garbage collector.
+in one thread. Connection and Direction point at each other; Table.remove cuts the circle, so the daemon can
+run without the garbage collector.
 """
 
 from __future__ import annotations

@@ -1,0 +1,38 @@
+"""Hairpin: packets whose both addresses change cross the queue twice.
+
+The kernel refuses a source address of its own before routing, so the destination is rewritten in PREROUTING and the
+source in FORWARD; the mark HALF between them says that the packet was judged and counted already.
+Lives here: the two crossings. May not live here: ICMP errors about such packets (related.py).
+"""
+
+from __future__ import annotations
+
+from conntrack.engine.related import second_crossing_of_error
+from conntrack.engine.state import State
+from conntrack.engine.verdict import ACCEPT
+from conntrack.flow.connection import Direction
+from conntrack.flow.table import half_pair
+from conntrack.packet import reason
+from conntrack.packet.header import ICMP_ERROR, Packet
+from conntrack.packet.rewrite import deltas, translate
+
+
+def first_crossing(packet: Packet, direction: Direction) -> bytes:
+    """The packet with its destination rewritten."""
+    pair = half_pair(direction)
+    address_delta, port_delta = deltas(packet.protocol, packet.pair, pair)
+    return translate(packet, pair, address_delta, port_delta)
+
+
+def second_crossing(state: State, packet: Packet, prefix: bytes) -> tuple[int, bytes | None, int]:
+    """The packet with its source rewritten too; dropped where its connection ended between the crossings."""
+    if packet.kind == ICMP_ERROR:
+        return second_crossing_of_error(state, packet)
+    direction = state.table.halves.get(prefix + packet.pair)
+    if direction is None:
+        return state.refuse(packet, reason.UNTRANSLATABLE, -1, -1)
+    address_delta, port_delta = deltas(packet.protocol, packet.pair, direction.translated)
+    connection = direction.connection
+    state.trace.connection = connection
+    state.trace.direction = "original" if direction.original else "reply"
+    return ACCEPT, translate(packet, direction.translated, address_delta, port_delta), int(connection.mark)

@@ -1,0 +1,74 @@
+"""A new policy or a new topology under a running engine: what changes, what stays, what ends.
+
+Lives here: the swap and the move. May not live here: compiling (policy/compile), watching links (gateway/links).
+"""
+
+from __future__ import annotations
+
+from conntrack.engine.state import State
+from conntrack.engine.topology import Topology
+from conntrack.flow.connection import SOURCE_NAT, Connection
+from conntrack.flow.ending import ADDRESS_GONE
+from conntrack.policy.policy import Policy
+from conntrack.policy.runtime import Rule
+from conntrack.tracker.registry import Trackers
+
+
+def swap(state: State, trackers: Trackers, policy: Policy) -> None:
+    """Puts a policy in force. Connections keep running; zones and rules are found again by their names."""
+    before = state.policy
+    state.policy = policy
+    _settle(state, trackers, policy)
+    if before is policy:
+        return
+    zones = {zone.name: zone.number for zone in policy.zones}
+    numbers = [int(zones.get(zone.name, -1)) for zone in before.zones]
+    rules = {(rule.pair, rule.name): rule for rule in policy.rules}
+    if numbers != list(range(len(policy.zones))):
+        state.counters.resize(len(policy.zones))
+    state.zone_population = [0] * len(policy.zones)
+    for connection in state.table.connections():
+        _renew(state, connection, numbers, rules)
+
+
+def _settle(state: State, trackers: Trackers, policy: Policy) -> None:
+    """The settings that shape the table and the trackers."""
+    settings = policy.settings
+    state.table.limit = settings.connections
+    state.table.limit_sources(settings.per_source)
+    trackers.configure(settings.timeouts, settings.loose, settings.liberal)
+
+
+def _renew(state: State, connection: Connection, numbers: list[int], rules: dict[tuple[str, str], Rule]) -> None:
+    connection.zone_in = numbers[connection.zone_in] if connection.zone_in >= 0 else -1
+    connection.zone_out = numbers[connection.zone_out] if connection.zone_out >= 0 else -1
+    if connection.zone_in >= 0:
+        state.zone_population[connection.zone_in] += 1
+    rule = connection.rule
+    if isinstance(rule, Rule):
+        connection.rule = rules.get((rule.pair, rule.name), rule)
+
+
+def move(state: State, topology: Topology, now: float) -> int:
+    """Puts a topology in force and ends the connections whose outside address left the gateway."""
+    before = state.topology
+    state.topology = topology
+    gone = {address for interface in before.interfaces() for address in interface.addresses}
+    for interface in topology.interfaces():
+        if interface.up:
+            gone.difference_update(interface.addresses)
+    if not gone:
+        return 0
+    ended = [connection for connection in state.table.connections() if _stood_on(connection, gone)]
+    for connection in ended:
+        state.end(connection, ADDRESS_GONE, now)
+    return len(ended)
+
+
+def _stood_on(connection: Connection, gone: set[bytes]) -> bool:
+    """Whether replies to a source-translated connection are addressed to an address that is gone."""
+    if not connection.status & SOURCE_NAT:
+        return False
+    reply = connection.reply.key
+    address = reply[6:10] if len(reply) == 14 else reply[18:34]
+    return address in gone

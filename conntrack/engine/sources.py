@@ -1,0 +1,95 @@
+"""Source NAT of a new connection: which outside address, which port, and the reply key that follows.
+
+Lives here: a rule's outside address joined with the topology, and hairpin's. May not live here: which rule
+applies (policy/), the choice of the port (nat/choice).
+"""
+
+from __future__ import annotations
+
+from mypy_extensions import i64
+
+from conntrack.engine.state import State
+from conntrack.flow.connection import Connection
+from conntrack.flow.pair import invert
+from conntrack.nat.choice import Choice
+from conntrack.nat.destination import spread
+from conntrack.nat.ports import inside_of
+from conntrack.packet import reason
+from conntrack.policy.runtime import MASQUERADE, ONE_TO_ONE, SELF, NatRule, Query
+
+
+class SourceTranslation:
+    """`failure` says why `reply_key` returned b""; `plain` is the reply key without any NAT."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._choice: Choice | None = None
+        self._exclusive = False
+        self.failure: i64 = reason.NAT_EXHAUSTED
+        self.plain: bytes = b""
+
+    def reply_key(self, key: bytes, forward: bytes, nat: NatRule | None, query: Query, outbound: i64) -> bytes:
+        """The key that replies to this connection come with; b"" where it cannot be translated.
+
+        key: as the packet came; forward: with its destination translated by the rule `nat`; outbound: the interface it
+        leaves by, 0 where it was not routed yet.
+        """
+        self._choice = None
+        self.plain = b""
+        if query.zone_in == SELF or query.zone_out == SELF:
+            return self._untranslated(forward, nat is None)
+        if nat is not None and query.zone_out == query.zone_in:
+            return self._choose(forward, query.destination, 0, 0, False)  # RFC 4787 REQ-9: the outside address
+        rule = self._state.policy.source_nat(query)
+        if rule is None:
+            return self._untranslated(forward, nat is None)
+        rule.hits += 1
+        index = outbound if outbound else self._state.topology.route(forward_destination(forward))
+        reply = self._by_rule(rule, forward, query, index)
+        if not reply:
+            rule.failures += 1
+        return reply
+
+    def hold(self, connection: Connection) -> None:
+        """Notes the port that the last reply_key chose as held by the connection that got it."""
+        choice = self._choice
+        if choice is None or choice.use is None:
+            return
+        if choice.mapped:
+            inside = inside_of(connection.original.key)
+            self._state.ports.map(connection, inside, choice.use, choice.port, self._exclusive)
+        else:
+            self._state.ports.hold(connection, choice.use, choice.port)
+
+    def _untranslated(self, forward: bytes, plain: bool) -> bytes:
+        reply = invert(forward)
+        if plain:
+            self.plain = reply
+        if reply in self._state.table.directions:
+            self.failure = reason.NAT_CLASH
+            return b""
+        return reply
+
+    def _by_rule(self, rule: NatRule, forward: bytes, query: Query, index: i64) -> bytes:
+        if rule.kind == MASQUERADE:
+            address = self._state.topology.masquerade_address(index, query.version)
+        elif rule.kind == ONE_TO_ONE:
+            address = rule.addresses[0] if len(rule.addresses[0]) == len(query.source) else b""
+        else:
+            address = spread(query.source, rule.addresses)
+        if not address:
+            self.failure = reason.NAT_NO_ADDRESS
+            return b""
+        return self._choose(forward, address, rule.port_low, rule.port_high, rule.endpoint_independent)
+
+    def _choose(self, forward: bytes, address: bytes, low: i64, high: i64, exclusive: bool) -> bytes:
+        choice = self._state.chooser.choose(forward, address, low, high, exclusive)
+        self._choice = choice
+        self._exclusive = exclusive
+        self.failure = reason.NAT_EXHAUSTED if choice.use is not None else reason.NAT_CLASH
+        return choice.reply
+
+
+def forward_destination(forward: bytes) -> bytes:
+    """The destination address of a key."""
+    return forward[6:10] if len(forward) == 14 else forward[18:34]

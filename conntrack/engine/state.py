@@ -1,0 +1,68 @@
+"""What the engine's parts share: table, policy, topology, ports, counters.
+
+Lives here: these references, and the one place where a connection ends or a packet is refused. May not live
+here: the path of a packet (core.py) or of a new connection (admit.py).
+"""
+
+from __future__ import annotations
+
+from random import Random
+
+from mypy_extensions import i64
+
+from conntrack.engine.counters import Counters
+from conntrack.engine.events import Observer
+from conntrack.engine.topology import Topology
+from conntrack.engine.trace import DROPPED, Trace
+from conntrack.engine.verdict import DROP
+from conntrack.flow.connection import Connection
+from conntrack.flow.table import Table
+from conntrack.nat.choice import Chooser
+from conntrack.nat.ports import Ports
+from conntrack.packet.header import Packet
+from conntrack.policy.policy import Policy
+from conntrack.tracker.base import Tracker
+
+
+class State:
+    """One engine's shared state; everything runs in one thread."""
+
+    def __init__(self, policy: Policy, topology: Topology, random: Random, trackers: list[Tracker]) -> None:
+        self.policy = policy
+        self.topology = topology
+        self.trackers = trackers  # by protocol number, 256 of them
+        self.table = Table()
+        self.ports = Ports()
+        self.chooser = Chooser(self.table.directions, self.ports, random)
+        self.counters = Counters(len(policy.zones))
+        self.zone_population: list[int] = [0] * len(policy.zones)
+        self.observer: Observer | None = None
+        self.trace = Trace()
+        self.wall = 0.0  # Unix time minus the clock that `now` is on
+
+    def end(self, connection: Connection, ending: int, now: float) -> None:
+        """The one place where a connection leaves: tells, counts, gives its port back, forgets."""
+        observer = self.observer
+        if observer is not None:
+            observer.ended(connection, ending, now)
+        self.counters.ended[ending] += 1
+        if connection.zone_in >= 0:
+            self.zone_population[connection.zone_in] -= 1
+        self.ports.release(connection)
+        self.table.remove(connection)
+
+    def over_zone_limit(self, zone: i64) -> bool:
+        """Whether a zone already began as many connections as it may."""
+        limits = self.policy.settings.per_zone
+        return zone < len(limits) and 0 < limits[zone] <= self.zone_population[zone]
+
+    def refuse(self, packet: Packet, reason: i64, zone_in: i64, zone_out: i64) -> tuple[int, bytes | None, int]:
+        """Drops and counts a packet."""
+        counters = self.counters
+        counters.reasons[reason] += 1
+        pair = counters.pair(zone_in, zone_out)
+        counters.dropped_packets[pair] += 1
+        counters.dropped_octets[pair] += int(packet.length)
+        self.trace.verdict = DROPPED
+        self.trace.reason = reason
+        return DROP, None, 0

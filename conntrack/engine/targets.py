@@ -1,0 +1,68 @@
+"""Destination NAT of a new connection: where it goes, and which zone that is.
+
+Lives here: a rule's target joined with the topology. May not live here: which rule applies (policy/), source
+NAT (sources.py).
+"""
+
+from __future__ import annotations
+
+from mypy_extensions import i64
+
+from conntrack.engine.state import State
+from conntrack.nat.destination import target
+from conntrack.packet import reason
+from conntrack.packet.header import ICMP, ICMPV6
+from conntrack.policy.runtime import NO_ZONE, REDIRECT, SELF, NatRule, Query
+
+
+class DestinationTranslation:
+    """`failure` says why `translate` returned b""."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self.failure: i64 = reason.NO_ROUTE
+
+    def translate(self, nat: NatRule, query: Query, key: bytes) -> bytes:
+        """The key with the destination that the rule gives it; query.zone_out becomes that destination's zone.
+
+        b"" where the rule has no target of the family, or the target has no route into a zone.
+        """
+        nat.hits += 1
+        here = self._here(query)
+        address, port = target(nat, query.source, query.destination_port, here)
+        query.zone_out = self._zone(nat, address)
+        if not address or query.zone_out == NO_ZONE:
+            nat.failures += 1
+            self.failure = reason.NO_ROUTE if address else reason.NAT_NO_ADDRESS
+            return b""
+        return with_destination(key, address, port)
+
+    def _here(self, query: Query) -> bytes:
+        """The address that a redirect goes to: the one asked for if it is ours, else the interface's own."""
+        topology = self._state.topology
+        if topology.is_local(query.destination):
+            return query.destination
+        for interface in topology.interfaces():
+            if interface.zone == query.zone_in:
+                for address in interface.sources:
+                    if len(address) == len(query.destination):
+                        return address
+        return b""
+
+    def _zone(self, nat: NatRule, address: bytes) -> i64:
+        topology = self._state.topology
+        if nat.kind == REDIRECT or (address and topology.is_local(address)):
+            return SELF
+        if not address:
+            return NO_ZONE
+        index = topology.route(address)
+        return topology.zone_of(index) if index else NO_ZONE
+
+
+def with_destination(key: bytes, address: bytes, port: i64) -> bytes:
+    """A key with another destination; protocols whose second "port" is an ICMP type keep it."""
+    size = len(address)
+    head = key[: 2 + size] + address
+    if key[0] == ICMP or key[0] == ICMPV6:
+        return head + key[2 + 2 * size :]
+    return head + key[2 + 2 * size : 4 + 2 * size] + bytes((int(port >> 8), int(port & 0xFF)))

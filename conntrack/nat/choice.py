@@ -1,0 +1,148 @@
+"""Choosing the outside port of a source translation, in the order of semantics §3.
+
+Lives here: keep it, reuse the endpoint's mapping, the same port, then a bounded search. May not live here:
+the counters (ports.py), which address (source.py), or any randomness of its own.
+"""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Final
+
+from mypy_extensions import i64
+
+from conntrack.flow.connection import Direction
+from conntrack.flow.pair import invert
+from conntrack.nat.ports import Mapping, Ports, PortUse, inside_of
+from conntrack.packet.header import DCCP, ICMP, ICMPV6, SCTP, TCP, UDP, UDPLITE
+
+#: protocols whose port or identifier may be changed
+PORTED: Final = frozenset({TCP, UDP, UDPLITE, SCTP, DCCP, ICMP, ICMPV6})
+
+#: a search looks at this many consecutive ports, then at half as many from a new start, down to the last number
+FIRST_ROUND: Final = 128
+LAST_ROUND: Final = 16
+
+
+class Choice:
+    """A translated source: the reply key that goes with it. `reply` is b"" where no port was free."""
+
+    def __init__(self) -> None:
+        self.reply: bytes = b""
+        self.port: i64 = 0
+        self.use: PortUse | None = None  # None: the protocol has no ports
+        self.mapped = False  # by a mapping that later connections of the endpoint reuse
+
+
+class Chooser:
+    """Finds a free outside port; all state is in the table and in Ports."""
+
+    def __init__(self, taken: dict[bytes, Direction], ports: Ports, random: Random) -> None:
+        self._taken = taken  # Table.directions: a reply key in it is not free
+        self._ports = ports
+        self._random = random
+
+    def choose(self, forward: bytes, address: bytes, low: i64, high: i64, exclusive: bool) -> Choice:
+        """The outside port for a packet whose key (destination already translated) is `forward`.
+
+        address: the outside address; low–high: the ports that the rule allows, 0–0 for the source port's class;
+        exclusive: endpoint-independent mapping.
+        """
+        choice = Choice()
+        protocol: i64 = forward[0]
+        if int(protocol) not in PORTED:
+            self._without_ports(forward, address, choice)
+            return choice
+        choice.use = self._ports.use(int(protocol), address)
+        probe = Probe(forward, address)
+        mapping = self._ports.mapping(inside_of(forward))
+        if mapping is not None and mapping.use is choice.use:
+            self._reuse(mapping, probe, choice)
+            if choice.reply or mapping.exclusive:
+                return choice
+        self._fresh(probe, low, high, exclusive, choice)
+        return choice
+
+    def _without_ports(self, forward: bytes, address: bytes, choice: Choice) -> None:
+        size = len(address)
+        reply = invert(forward[:2] + address + forward[2 + size :])
+        if reply not in self._taken:
+            choice.reply = reply
+
+    def _reuse(self, mapping: Mapping, probe: Probe, choice: Choice) -> None:
+        reply = probe.reply(mapping.port)
+        if reply not in self._taken:
+            choice.reply = reply
+            choice.port = mapping.port
+            choice.mapped = True
+
+    def _fresh(self, probe: Probe, low: i64, high: i64, exclusive: bool, choice: Choice) -> None:
+        wanted = probe.port
+        ranged = high > 0
+        if not ranged:
+            low, high = port_class(probe.protocol, wanted)
+        if (not ranged or low <= wanted <= high) and self._try(probe, wanted, exclusive, choice):
+            choice.mapped = exclusive
+            return
+        choice.mapped = self._search(probe, low, high, exclusive, choice)
+
+    def _search(self, probe: Probe, low: i64, high: i64, exclusive: bool, choice: Choice) -> bool:
+        size = high - low + 1
+        attempts: i64 = min(size, FIRST_ROUND)
+        while attempts >= LAST_ROUND or attempts == size:
+            start: i64 = self._random.randrange(int(size))
+            step: i64 = 0
+            while step < attempts:
+                if self._try(probe, low + (start + step) % size, exclusive, choice):
+                    return True
+                step += 1
+            if attempts == size:
+                break
+            attempts //= 2
+        return False
+
+    def _try(self, probe: Probe, port: i64, exclusive: bool, choice: Choice) -> bool:
+        """Takes the port into `choice` if it may be had."""
+        reply = probe.reply(port)
+        if reply in self._taken or self._ports.is_own(probe.protocol, port):
+            return False
+        use = choice.use
+        assert use is not None
+        if int(port) in use.exclusive or (exclusive and use.holders(port) > 0):
+            return False
+        choice.reply = reply
+        choice.port = port
+        return True
+
+
+class Probe:
+    """Builds the reply key of one socket pair for any outside port."""
+
+    def __init__(self, forward: bytes, address: bytes) -> None:
+        size: i64 = len(address)
+        ports = 2 + 2 * size
+        self.protocol: i64 = forward[0]
+        self.port: i64 = i64(forward[ports]) << 8 | i64(forward[ports + 1])
+        head = forward[:2] + forward[2 + size : ports] + address
+        tail = b""
+        if self.protocol == ICMP or self.protocol == ICMPV6:
+            tail = invert(forward)[-2:]
+        else:
+            head += forward[ports + 2 :]
+        self._head = head
+        self._tail = tail
+
+    def reply(self, port: i64) -> bytes:
+        """The key that replies come with when this port is chosen."""
+        return self._head + bytes((int(port >> 8), int(port & 0xFF))) + self._tail
+
+
+def port_class(protocol: i64, port: i64) -> tuple[i64, i64]:
+    """The range that a port without a configured one stays in (semantics §3); identifiers have one class."""
+    if protocol == ICMP or protocol == ICMPV6:
+        return 0, 65535
+    if port < 512:
+        return 1, 511
+    if port < 1024:
+        return 600, 1023
+    return 1024, 65535

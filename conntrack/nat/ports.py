@@ -1,0 +1,137 @@
+"""Outside ports (and ICMP identifiers) in use: one counter a port for every translated address and protocol.
+
+Lives here: what is taken, by whom, and who gives it back. May not live here: which port to try (choice.py).
+
+By default a port may serve several connections as long as their socket pairs differ, as in the kernel: the
+table's reply key tells them apart. A mapping that is exclusive (endpoint-independent, RFC 4787 REQ-1 and no
+port overloading) owns its port alone.
+"""
+
+from __future__ import annotations
+
+from array import array
+from typing import Final
+
+from mypy_extensions import i64
+
+from conntrack.flow.connection import Connection
+from conntrack.packet.header import ICMP, ICMPV6
+
+PORTS: Final = 65536
+
+
+class PortUse:
+    """The ports of one outside address and protocol; 256 kB, made when the first one is taken."""
+
+    def __init__(self, protocol: int, address: bytes) -> None:
+        self.protocol: i64 = protocol
+        self.address = address
+        self.used: i64 = 0  # ports that at least one connection holds
+        self._holders = array("I", bytes(4 * PORTS))
+        self.exclusive: set[int] = set()
+
+    def holders(self, port: i64) -> i64:
+        """How many connections hold the port."""
+        return self._holders[int(port)]
+
+    def take(self, port: i64) -> None:
+        """One more connection holds the port."""
+        count = self._holders[int(port)]
+        if count == 0:
+            self.used += 1
+        self._holders[int(port)] = count + 1
+
+    def give(self, port: i64) -> None:
+        """One connection less holds the port."""
+        count = self._holders[int(port)] - 1
+        self._holders[int(port)] = count
+        if count == 0:
+            self.used -= 1
+
+
+class Mapping:
+    """An inside endpoint's outside port, kept where the port is not simply the endpoint's own."""
+
+    def __init__(self, inside: bytes, use: PortUse, port: int, exclusive: bool) -> None:
+        self.inside = inside  # inside_of(key)
+        self.use = use
+        self.port: i64 = port
+        self.exclusive = exclusive
+        self.references: i64 = 0
+
+
+class Ports:
+    """Every outside port in use. `own` holds protocol·65536 + port of the gateway's own sockets: never handed out."""
+
+    def __init__(self) -> None:
+        self._uses: dict[bytes, PortUse] = {}
+        self._mappings: dict[bytes, Mapping] = {}
+        self.own: set[int] = set()
+
+    def use(self, protocol: int, address: bytes) -> PortUse:
+        """The counters of one outside address and protocol."""
+        key = bytes((protocol,)) + address
+        use = self._uses.get(key)
+        if use is None:
+            use = PortUse(protocol, address)
+            self._uses[key] = use
+        return use
+
+    def uses(self) -> list[PortUse]:
+        """All counters there are, for metrics."""
+        return list(self._uses.values())
+
+    def mapping(self, inside: bytes) -> Mapping | None:
+        """The mapping that an inside endpoint already has, if it is one worth remembering."""
+        return self._mappings.get(inside)
+
+    def is_own(self, protocol: i64, port: i64) -> bool:
+        """Whether one of the gateway's own sockets uses the port."""
+        return int(protocol << 16 | port) in self.own
+
+    def hold(self, connection: Connection, use: PortUse, port: i64) -> None:
+        """Notes that a connection holds a port that several may share."""
+        use.take(port)
+        connection.mapping = use
+
+    def map(self, connection: Connection, inside: bytes, use: PortUse, port: i64, exclusive: bool) -> None:
+        """Notes that a connection holds a port by a mapping that its inside endpoint's next connections will reuse."""
+        mapping = self._mappings.get(inside)
+        if mapping is None:
+            mapping = Mapping(inside, use, int(port), exclusive)
+            self._mappings[inside] = mapping
+            if exclusive:
+                use.exclusive.add(int(port))
+        mapping.references += 1
+        use.take(port)
+        connection.mapping = mapping
+
+    def release(self, connection: Connection) -> None:
+        """Takes back what an ending connection held."""
+        held = connection.mapping
+        if held is None:
+            return
+        connection.mapping = None
+        if isinstance(held, PortUse):
+            held.give(outside_port(connection.reply.key))
+        elif isinstance(held, Mapping):
+            held.use.give(held.port)
+            held.references -= 1
+            if held.references == 0:
+                held.use.exclusive.discard(int(held.port))
+                del self._mappings[held.inside]
+
+
+def inside_of(key: bytes) -> bytes:
+    """The inside endpoint of an original key: protocol, space, source address, source port or identifier."""
+    size: i64 = 4 if len(key) == 14 else 16
+    return key[: 2 + size] + key[2 + 2 * size : 4 + 2 * size]
+
+
+def outside_port(reply: bytes) -> i64:
+    """The translated source port (or ICMP identifier) that a reply key is addressed to."""
+    protocol = reply[0]
+    at: i64 = len(reply) - 2
+    if protocol == ICMP or protocol == ICMPV6:
+        at -= 2
+    return i64(reply[at]) << 8 | i64(reply[at + 1])

@@ -1,0 +1,55 @@
+"""Turns a connection's two keys into what each direction's packets leave with.
+
+Lives here: the translated pairs and the checksum sums, made once a connection. May not live here: the choice
+of addresses and ports, or the rewriting of bytes (packet/rewrite).
+"""
+
+from __future__ import annotations
+
+from mypy_extensions import i64
+
+from conntrack.flow.connection import (
+    DESTINATION_NAT,
+    REWRITE_DESTINATION,
+    REWRITE_SOURCE,
+    SOURCE_NAT,
+    Connection,
+    Direction,
+)
+from conntrack.flow.pair import invert
+from conntrack.packet.rewrite import deltas
+
+
+def install(connection: Connection) -> None:
+    """Fills rewrites, translated and the deltas of both directions; a connection without NAT keeps its defaults."""
+    original = connection.original
+    reply = connection.reply
+    leaves = invert(reply.key)
+    if leaves == original.key:
+        return
+    returns = invert(original.key)
+    size: i64 = 4 if len(leaves) == 14 else 16
+    source, destination = changes(original.key, leaves, size)
+    if source:
+        connection.status |= SOURCE_NAT
+    if destination:
+        connection.status |= DESTINATION_NAT
+    _direct(original, leaves, source, destination)
+    # what is rewritten as source one way is rewritten as destination the other
+    _direct(reply, returns, destination, source)
+
+
+def changes(key: bytes, leaves: bytes, size: i64) -> tuple[bool, bool]:
+    """Which sides of a socket pair differ: (source, destination), each with its port or identifier."""
+    at = 2 + 2 * size
+    source = key[2 : 2 + size] != leaves[2 : 2 + size] or key[at : at + 2] != leaves[at : at + 2]
+    destination = key[2 + size : at] != leaves[2 + size : at] or key[at + 2 :] != leaves[at + 2 :]
+    return source, destination
+
+
+def _direct(direction: Direction, leaves: bytes, source: bool, destination: bool) -> None:
+    pair = direction.key[2:]
+    translated = leaves[2:]
+    direction.translated = translated
+    direction.rewrites = (REWRITE_SOURCE if source else 0) | (REWRITE_DESTINATION if destination else 0)
+    direction.address_delta, direction.port_delta = deltas(direction.key[0], pair, translated)
