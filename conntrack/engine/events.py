@@ -5,16 +5,19 @@ Lives here: the interface. May not live here: where it goes (service/events, ser
 
 from __future__ import annotations
 
-from mypy_extensions import trait
+from mypy_extensions import mypyc_attr
 
 from conntrack.flow.connection import Connection
 from conntrack.packet.header import Packet
 from conntrack.policy.runtime import Rule
 
 
-@trait
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Observer:
-    """Called from the packet loop: must return at once. Times are the engine's."""
+    """Called from the packet loop: must return at once. Times are the engine's.
+
+    A class and no trait: interpreted code (service/events) derives from it, which compiled traits do not admit.
+    """
 
     def created(self, connection: Connection, now: float) -> None:
         """A connection entered the table."""
