@@ -11,6 +11,7 @@ from typing import Final
 from mypy_extensions import i64
 
 from conntrack.packet import reason
+from conntrack.policy.limits import Limit
 
 # Rule.action
 ACCEPT: Final = 1
@@ -51,6 +52,7 @@ class Query:
         "destination_port",
         "icmp_code",
         "icmp_type",
+        "minute",
         "now",
         "protocol",
         "source",
@@ -75,6 +77,7 @@ class Query:
         self.icmp_code: i64 = -1
         self.now = 0.0  # monotonic seconds, for limits
         self.wall = 0.0  # Unix time, for schedules
+        self.minute: i64 = -1  # of the week, from Monday 00:00: schedules go by it instead of wall; -1: by wall
 
 
 class Rule:
@@ -91,10 +94,17 @@ class Rule:
         self.mark: i64 = 0
         self.dscp: i64 = -1
         self.log: i64 = LOG_NONE
+        self.log_limit: Limit | None = None  # bounds the lines written; see may_log
+        self.limit: Limit | None = None  # how often the rule may match
+        self.over: Rule | None = None  # stands in for the default where only the limit kept this rule from matching
         self.helpers: tuple[str, ...] = ()
         self.hits: i64 = 0  # new connections that this rule decided
         self.packets: i64 = 0  # of connections it admitted, added when they end or are read
         self.octets: i64 = 0
+
+    def may_log(self, source: bytes, now: float) -> bool:
+        """Whether a line about a packet from `source` may be written now; counts against the rule's log rate if so."""
+        return self.log != LOG_NONE and (self.log_limit is None or self.log_limit.take(source, now))
 
     def why(self) -> str:
         """The one sentence that logs, metrics, `flows` and `explain` all print."""
@@ -124,3 +134,15 @@ class NatRule:
     def why(self) -> str:
         """The one sentence that logs, metrics, `flows` and `explain` all print."""
         return f"{self.name} ({self.file}:{self.line})"
+
+
+class Settings:
+    """What the engine needs of `settings:`, as plain numbers. Limits of 0 mean no limit; times are seconds."""
+
+    def __init__(self) -> None:
+        self.connections = 262144
+        self.per_source = 0
+        self.per_zone: list[int] = []  # by zone number; may be shorter than there are zones
+        self.loose = True
+        self.liberal = False
+        self.timeouts: dict[str, dict[str, float]] = {}  # tracker name → timeout name → seconds
