@@ -36,6 +36,7 @@ lint: setup-test $(STAMPS)/test
 	$(BIN)/ruff check --quiet .
 	$(BIN)/ruff format --quiet --check .
 	$(BIN)/mypy
+	@! find conntrack -name '*.so' | grep . || { echo 'shared objects in the source tree shadow their modules: remove them'; exit 1; }
 
 unit: setup-test $(STAMPS)/test
 	$(PYTEST) -n auto $(ARGS)
