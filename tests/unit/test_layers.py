@@ -28,9 +28,13 @@ ALLOWED = {
 SANS_IO = ["packet", "flow", "tracker", "helper", "nat", "policy", "engine"]
 
 #: modules that open sockets, read clocks, start processes or know Linux; and the harmless names of some
-OUTSIDE = set(
-    ["asyncio", "ctypes", "fcntl", "pyroute2", "netfilterqueue", "random", "select", "socket", "subprocess", "time"]
-)
+OUTSIDE = {"asyncio", "ctypes", "fcntl", "netfilterqueue", "pyroute2"} | {
+    "random",
+    "select",
+    "socket",
+    "subprocess",
+    "time",
+}
 HARMLESS = {
     "random": {"Random"},  # the type of an argument
     "socket": {"AF_INET", "AF_INET6", "inet_ntop", "inet_pton", "htonl", "ntohl"},
