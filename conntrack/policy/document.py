@@ -8,49 +8,59 @@ anything that runs. Every mapping keeps its `position`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, PrivateAttr
+from pydantic import BeforeValidator, Field, PrivateAttr
 
 from conntrack.policy import fields, hours, runtime, services
 from conntrack.policy.document_nat import NatEntry
 from conntrack.policy.document_settings import Settings
-from conntrack.policy.node import Node
+from conntrack.policy.node import Node, group
 from conntrack.policy.problems import Problem
-from conntrack.policy.values import Addresses, Case, Log, Pair, Rate, Span, Traffic, Window
+from conntrack.policy.shorthand import as_rules, as_version
+from conntrack.policy.values import Addresses, Case, Pair, Span, Traffic, Window
 
 
 class Zone(Node):
     """A zone: interfaces, and the networks behind them."""
 
-    interfaces: fields.Interfaces = Field((), description="Names of interfaces; a trailing `+` or `*` stands for any ending.")
-    networks: fields.Networks = Field((), description="Networks that lie behind the zone; `replay` and `tests` find zones by them.")
-    dhcp: Literal["client"] | None = Field(None, description="`client`: let the answers of a DHCP server in.")
+    called: ClassVar[str] = "a zone"
+
+    interfaces: fields.Interfaces = Field((), description="Names of interfaces; `+` or `*` at the end is any ending.")
+    networks: fields.Networks = Field(
+        (), description="Networks behind the zone; `replay` and `tests:` find an address's zone by them."
+    )
+    dhcp: Literal["client"] | None = Field(None, description="`client`: let the answers of DHCP servers in.")
 
 
 class AddressSet(Node):
     """A set of addresses: members written here, a file of them, or both."""
 
+    called: ClassVar[str] = "a set"
+
     members: fields.Networks = Field((), description="Addresses, networks and ranges.")
-    file: str = Field("", description="A file with one member a line; a relative path starts at the rules file's folder.")
-    refresh: fields.Duration = Field(0, description="How often the file is read again (`1h`); without it only on reload.")
+    file: fields.File = Field("", description="A file with one member a line, looked for beside the rules file.")
+    refresh: fields.Duration = Field(0, description="How often the file is read again; without it only on reload.")
 
 
 class PolicyRule(Node):
     """One rule of a pair; exactly one of accept, drop and reject is set."""
 
-    name: fields.Name = Field("", description="Shown by logs, metrics, `flows` and `explain`.")
+    called: ClassVar[str] = "a rule"
+
+    name: fields.Name = Field("", description="What logs, metrics, `flows` and `explain` call it.")
     accept: fields.Services = Field((), description="Let these services pass: a service, a list, or `any`.")
     drop: fields.Services = Field((), description="Drop these services without an answer.")
-    reject: fields.Services = Field((), description="Refuse these services: RST for TCP, ICMP for everything else.")
-    source: fields.Selection = Field(Addresses(), description="Only from these addresses, networks, ranges or sets; `!` excepts.")
-    destination: fields.Selection = Field(Addresses(), description="Only to these.")
+    reject: fields.Services = Field((), description="Refuse these services: RST for TCP, ICMP for the rest.")
+    source: fields.Selection = Field(Addresses(), description="Only from these addresses or sets; `!` excepts.")
+    destination: fields.Selection = Field(Addresses(), description="Only to these addresses or sets; `!` excepts.")
     limit: fields.Limit = Field(None, description="Match only as often as this: `5/minute per source burst 10`.")
-    log: fields.LogLevel = Field(None, description="`new`, `all`, or a rate at which new connections are logged.")
-    when: str = Field("", description="A schedule: its name, or `mon-fri 08:00-18:00`.")
+    log: fields.LogLevel = Field(None, description="`new`, `all`, or the rate at which new connections are logged.")
+    when: fields.When = Field("", description="The name of a schedule, or hours: `mon-fri 08:00-18:00`.")
     mark: fields.Mark = Field(0, description="Packet mark of the connection, 28 bits.")
-    dscp: fields.Dscp = Field(-1, description="DSCP to set: 0–63 or a class (`ef`, `af41`, `cs1`).")
-    helper: fields.Names = Field((), description="Application helpers for the connection.")
+    dscp: fields.Dscp = Field(-1, description="DSCP to set: 0 to 63, or a class (`ef`, `af41`, `cs1`).")
+    helper: fields.Helpers = Field((), description="Application helpers for the connection.")
     family: Literal["ipv4", "ipv6", "both"] = Field("both", description="Only IPv4, only IPv6, or both.")
 
     @property
@@ -64,19 +74,26 @@ class PolicyRule(Node):
         return self.accept or self.drop or self.reject
 
 
+Rules = Annotated[tuple[PolicyRule, ...], BeforeValidator(as_rules)]
+
+
 class Document(Node):
     """A whole rules file, checked. The order of every mapping is the file's."""
 
-    version: Literal[1]
-    settings: Settings = Field(default_factory=Settings)
-    zones: dict[str, Zone]
-    sets: dict[str, AddressSet] = Field(default_factory=dict)
-    services: dict[str, fields.Services] = Field(default_factory=dict)
-    schedules: dict[str, fields.Schedule] = Field(default_factory=dict)
-    nat: tuple[NatEntry, ...] = ()
-    policy: dict[Pair, fields.Rules] = Field(default_factory=dict)
-    tests: fields.Cases = ()
+    called: ClassVar[str] = "a rules file"
+    rescue: ClassVar[dict[str, Any]] = {"version": 1, "zones": {}}
 
+    version: Annotated[Literal[1], BeforeValidator(as_version)] = Field(description="Version of the language: 1.")
+    settings: Settings = group(Settings, "Everything that is not a rule.")
+    zones: dict[fields.NewZone, Zone] = Field(description="The zones; `self`, the gateway, is always there.")
+    sets: dict[fields.NewSet, AddressSet] = Field(default_factory=dict, description="Named sets of addresses.")
+    services: dict[fields.NewService, fields.Services] = Field(default_factory=dict, description="Own services.")
+    schedules: dict[fields.NewSchedule, fields.Schedule] = Field(default_factory=dict, description="Named hours.")
+    nat: tuple[NatEntry, ...] = Field((), description="Address translation, in order.")
+    policy: dict[fields.Pair, Rules] = Field(default_factory=dict, description="Rules by pair of zones, in order.")
+    tests: fields.Cases = Field((), description="Connections and what must become of them.")
+
+    _folder: Path = PrivateAttr(default=Path())
     _members: Mapping[str, Sequence[Span]] = PrivateAttr(default_factory=dict)
     _warnings: tuple[Problem, ...] = PrivateAttr(default=())
 
@@ -85,9 +102,14 @@ class Document(Node):
         """What is allowed but looks like a mistake."""
         return self._warnings
 
-    def members(self, name: str) -> Sequence[Span]:
-        """The spans of a set: those written in it and those of its file, unsorted, as they were when loaded."""
-        return self._members[name]
+    def file_of(self, name: str) -> Path | None:
+        """Where the file of a set is; None for a set without one."""
+        file = self.sets[name].file
+        return self._folder / file if file else None
+
+    def file_members(self, name: str) -> Sequence[Span]:
+        """What the file of a set held when the document was loaded; () for a set without one."""
+        return self._members.get(name, ())
 
     def traffic(self, names: Iterable[str]) -> tuple[Traffic, ...]:
         """The kinds of traffic that service words stand for, own services included. `any`: one of ANY_PROTOCOL."""
@@ -96,3 +118,12 @@ class Document(Node):
     def windows(self, when: str) -> tuple[Window, ...]:
         """The hours that a `when:` stands for; () is always."""
         return hours.resolve(when, self.schedules)
+
+    def rules(self) -> Iterable[tuple[Pair, int, PolicyRule]]:
+        """Every rule with its pair and its place in it, counted from 1, in file order."""
+        for pair, rules in self.policy.items():
+            for number, rule in enumerate(rules, 1):
+                yield pair, number, rule
+
+
+__all__ = ["AddressSet", "Case", "Document", "NatEntry", "Pair", "PolicyRule", "Rules", "Settings", "Zone"]

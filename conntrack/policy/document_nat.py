@@ -5,7 +5,7 @@ Lives here: the six kinds and what they share. May not live here: cross referenc
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Discriminator, Field, Tag
 
@@ -19,14 +19,14 @@ class NatCommon(Node):
 
     name: fields.Name = Field("", description="Shown by logs, metrics, `flows` and `explain`.")
     from_: fields.Zones = Field((), description="Zones that the connection comes from; none: every zone.")
-    source: fields.Selection = Field(Addresses(), description="Only from these addresses, networks, ranges or sets.")
-    destination: fields.Selection = Field(Addresses(), description="Only to these (before translation).")
-    when: str = Field("", description="A schedule: its name, or `mon-fri 08:00-18:00`.")
+    source: fields.Selection = Field(Addresses(), description="Only from these addresses or sets; `!` excepts.")
+    when: fields.When = Field("", description="The name of a schedule, or hours: `mon-fri 08:00-18:00`.")
 
 
 class SourceSide(NatCommon):
     """What masquerade and source-nat share."""
 
+    destination: fields.Selection = Field(Addresses(), description="Only to these addresses or sets; `!` excepts.")
     ports: fields.PortRange = Field(None, description="Outside ports to choose from, `20000-40000`.")
     mapping: Literal["endpoint-independent"] | None = Field(
         None, description="`endpoint-independent`: one outside port an inside socket, whoever the peer is."
@@ -36,15 +36,20 @@ class SourceSide(NatCommon):
 class DestinationSide(NatCommon):
     """What forward, redirect and one-to-one share: the implicit accept's extras."""
 
+    destination: fields.Selection = Field(
+        Addresses(), description="Only where the original destination is one of these addresses or sets."
+    )
     family: Literal["ipv4", "ipv6", "both"] = Field("both", description="Only IPv4, only IPv6, or both.")
     limit: fields.Limit = Field(None, description="Translate only as often as this.")
-    log: fields.LogLevel = Field(None, description="`new`, `all`, or a rate at which new connections are logged.")
+    log: fields.LogLevel = Field(None, description="`new`, `all`, or the rate at which new connections are logged.")
     mark: fields.Mark = Field(0, description="Packet mark of the connection, 28 bits.")
-    dscp: fields.Dscp = Field(-1, description="DSCP to set.")
+    dscp: fields.Dscp = Field(-1, description="DSCP to set: 0 to 63, or a class (`ef`, `af41`, `cs1`).")
 
 
 class Masquerade(SourceSide):
     """Behind the address of the interface that the connection leaves by."""
+
+    called: ClassVar[str] = "a masquerade entry"
 
     masquerade: fields.Zone = Field(description="The zone that the connection leaves by.")
     family: Literal["ipv4", "ipv6", "both"] = Field("ipv4", description="IPv4 unless said otherwise.")
@@ -53,12 +58,16 @@ class Masquerade(SourceSide):
 class SourceNat(SourceSide):
     """Behind fixed addresses."""
 
+    called: ClassVar[str] = "a source-nat entry"
+
     source_nat: fields.Networks = Field(description="Outside addresses: one, a list, ranges.")
     at: fields.Zone = Field(description="The zone that the connection leaves by.")
 
 
 class Forward(DestinationSide):
     """From outside to a host inside."""
+
+    called: ClassVar[str] = "a forward entry"
 
     forward: fields.Services = Field(description="The services (outside ports) to forward.")
     at: fields.Zone = Field(description="The zone whose addresses are forwarded.")
@@ -69,12 +78,16 @@ class Forward(DestinationSide):
 class Redirect(DestinationSide):
     """To a port of the gateway, whatever the destination was."""
 
+    called: ClassVar[str] = "a redirect entry"
+
     redirect: fields.Services = Field(description="The services to redirect.")
     to: fields.Port = Field(description="The gateway's port.")
 
 
 class OneToOne(DestinationSide):
     """An outside address for an inside one, both ways."""
+
+    called: ClassVar[str] = "a one-to-one entry"
 
     one_to_one: fields.Address = Field(description="The outside address.")
     at: fields.Zone = Field(description="The zone of the outside address.")
@@ -85,11 +98,13 @@ class OneToOne(DestinationSide):
 class Exempt(NatCommon):
     """No source translation towards these destinations."""
 
+    called: ClassVar[str] = "an exempt entry"
+
     exempt: fields.Selection = Field(description="Destinations: networks, addresses, ranges, sets.")
 
 
 #: the key that tells the kind → its model
-KINDS = {
+KINDS: dict[str, type[NatCommon]] = {
     "masquerade": Masquerade,
     "source-nat": SourceNat,
     "forward": Forward,

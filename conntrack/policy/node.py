@@ -5,10 +5,23 @@ Lives here: the base class and how keys are spelled. May not live here: a model 
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, PrivateAttr, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
+from pydantic_core import PydanticOmit
 
+from conntrack.policy import rephrase
+from conntrack.policy.problems import Report
+from conntrack.policy.raw import Table
 from conntrack.policy.values import NOWHERE, Position
 
 
@@ -17,29 +30,64 @@ def key(field: str) -> str:
     return field.rstrip("_").replace("_", "-")
 
 
-class Table(dict[str, Any]):
-    """A mapping as it was read, with its position; what a Node is validated from."""
-
-    position: Position = NOWHERE
-
-
 class Node(BaseModel):
-    """A mapping of the rules file."""
+    """A mapping of the rules file.
+
+    Validated with a Report as context, a node tells its mistakes there, drops the keys that hold them, and
+    goes on, so that one run finds all of them; such a node is `broken`, and the report then has errors. Without a
+    context, a mistake is pydantic's ValidationError as usual.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=key, arbitrary_types_allowed=True)
+    #: what an administrator calls it
+    called: ClassVar[str] = "this mapping"
+    #: what stands in for required keys that are missing or wrong, so that the rest can still be checked
+    rescue: ClassVar[dict[str, Any]] = {}
 
     _position: Position = PrivateAttr(default=NOWHERE)
+    _broken: frozenset[str] = PrivateAttr(default=frozenset())
 
     @property
     def position(self) -> Position:
         """File, line and column where this mapping begins (where a shorthand stands for it: of the shorthand)."""
         return self._position
 
+    @property
+    def broken(self) -> frozenset[str]:
+        """The keys that were left out because of a mistake; always empty in what `load()` returns."""
+        return self._broken
+
     @model_validator(mode="wrap")
     @classmethod
-    def keep_position(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        """Carry the position over from what was read."""
-        node = handler(data)
-        if isinstance(data, Table):
-            node._position = data.position
+    def keep_position(cls, data: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo) -> Self:
+        """Carry the position over from what was read; report mistakes and go on without them."""
+        report = info.context
+        if not isinstance(data, Table) or not isinstance(report, Report):
+            return handler(data)
+        broken: frozenset[str] = frozenset()
+        try:
+            node = handler(data)
+        except ValidationError as error:
+            broken = rephrase.tell(cls, data, error, report)
+            node = cls._without(broken, data, handler)
+        node._position = data.position
+        node._broken = broken
         return node
+
+    @classmethod
+    def _without(cls, broken: frozenset[str], data: Table, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        """The node without its broken keys; left out altogether where it cannot do without them."""
+        try:
+            return handler({**cls.rescue, **{word: value for word, value in data.items() if word not in broken}})
+        except ValidationError:
+            raise PydanticOmit from None
+
+
+def stated(default: str, description: str) -> Any:
+    """A field whose default stands as it would be written, so that the schema and the reference show it so."""
+    return Field(default, description=description, validate_default=True)
+
+
+def group(model: type[Node], description: str) -> Any:
+    """A field that holds a group of keys, each with its default."""
+    return Field(default_factory=model, description=description)

@@ -46,7 +46,7 @@ class Ports(NamedTuple):
 
 
 class Addresses(NamedTuple):
-    """What `source:` or `destination:` says: one of spans or sets (none named: everywhere), but none of the excepted."""
+    """What `source:` says: in one of spans or sets (where none is named: anywhere), but in none of the excepted."""
 
     spans: tuple[Span, ...] = ()
     sets: tuple[str, ...] = ()
@@ -66,9 +66,9 @@ class Traffic(NamedTuple):
 
 
 class Rate(NamedTuple):
-    """`50/second per source burst 100`: a token bucket of burst tokens, refilled with count in every period seconds."""
+    """`50/second per source burst 100`: a token bucket of burst tokens, refilled with amount in every period seconds."""
 
-    count: int
+    amount: int
     period: int
     burst: int
     per_source: bool = False

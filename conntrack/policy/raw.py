@@ -1,0 +1,65 @@
+"""A rules file as it was read, before anything is known about its meaning: words, rows and tables with positions.
+
+Lives here: what the reader makes and the models are validated from. May not live here: reading, meaning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from conntrack.policy.values import NOWHERE, Position
+
+
+class Word(str):
+    """A scalar exactly as written, whatever YAML would make of it; "" also where nothing stands."""
+
+    __slots__ = ("position",)
+    position: Position
+
+
+class Row(list[Any]):
+    """A list."""
+
+    position: Position = NOWHERE
+
+
+class Table(dict[str, Any]):
+    """A mapping; keys are Words too."""
+
+    position: Position = NOWHERE
+
+    def key_position(self, key: str) -> Position:
+        """Where a key stands; the mapping's own position where it does not."""
+        return next((word.position for word in self if word == key and isinstance(word, Word)), self.position)
+
+
+def word(text: str, position: Position = NOWHERE) -> Word:
+    """A Word with its position."""
+    made = Word(text)
+    made.position = position
+    return made
+
+
+def position_of(raw: Any) -> Position:
+    """Where a word, row or table stands; NOWHERE for anything else."""
+    return getattr(raw, "position", NOWHERE)
+
+
+def locate(raw: Any, path: Sequence[int | str]) -> Position:
+    """The position of what a path leads to, or of the last thing on the way that exists.
+
+    A value that is not there at all (an empty word) is told by its key.
+    """
+    position = position_of(raw)
+    for step in path:
+        if isinstance(raw, Table) and isinstance(step, str) and step in raw:
+            position = raw.key_position(step)
+            raw = raw[step]
+            position = position_of(raw) if raw != "" else position
+        elif isinstance(raw, Row) and isinstance(step, int) and step < len(raw):
+            raw = raw[step]
+            position = position_of(raw)
+        else:
+            break
+    return position
