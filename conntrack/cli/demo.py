@@ -25,10 +25,11 @@ _METRICS: Final = "http://127.0.0.1:9469/metrics"
 #: the metrics page's main figures
 _FIGURES: Final = (
     "pairwall_connections",
+    "pairwall_connections_limit",
     "pairwall_connections_created_total",
     "pairwall_connections_closed_total",
     "pairwall_packets_total",
-    "pairwall_drops_total",
+    "pairwall_dropped_packets_total",
 )
 
 
@@ -97,7 +98,7 @@ def _look(net: Network, daemon: Daemon) -> int:
     checks = (
         table.returncode == OK and FAR4 in table.stdout and OUTSIDE4 in table.stdout,
         explained.returncode == 3 and "no-mail" in explained.stdout,
-        any(figure.startswith("pairwall_drops_total") for figure in figures),
+        any(figure.startswith("pairwall_dropped_packets_total") for figure in figures),
     )
     return checks.count(False)
 
