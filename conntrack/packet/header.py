@@ -59,6 +59,7 @@ class Packet:
         "hop_limit",
         "kind",
         "length",
+        "network",
         "options",
         "pair",
         "partial",
@@ -77,7 +78,8 @@ class Packet:
         self.pair: bytes = b""
         self.version: i64 = 0  # 4 or 6
         self.protocol: i64 = 0  # of the transport, after any extension headers
-        self.length: i64 = 0  # of the whole IP packet; raw may not be longer or shorter
+        self.network: i64 = 0  # offset of the IP header: 0, except for a packet inside an ICMP error
+        self.length: i64 = 0  # of the whole IP packet as its header says; raw may be longer (link padding)
         self.tos: i64 = 0  # IPv4 TOS or IPv6 traffic class: DSCP·4 + ECN
         self.hop_limit: i64 = 0  # IPv4 TTL or IPv6 hop limit
         self.transport: i64 = 0  # offset of the transport header
