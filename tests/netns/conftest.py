@@ -1,0 +1,64 @@
+"""The lab for tests: a network and, on demand, the real daemon in its gateway, on both queue backends.
+
+Every namespace bears the test process's pid (cli/lab/namespace.py), so the sweep at the end removes exactly what this
+run made, even when a test was torn down half-way.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from conntrack.cli.lab.daemon import Daemon
+from conntrack.cli.lab.namespace import PREFIX, remove
+from conntrack.cli.lab.network import Network
+
+#: starts the daemon: `start(rules, *options)`; settings: with the backend are added unless the rules have their own
+Start = Callable[..., Daemon]
+
+#: zones and the rules that most tests need; a test appends what it is about
+BASE = """\
+version: 1
+zones:
+  wan: {interfaces: [eth0]}
+  lan: {interfaces: [eth1], networks: [192.168.10.0/24, "2001:db8:10::/64"]}
+"""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _swept() -> Iterator[None]:
+    if os.geteuid():
+        pytest.exit("namespace tests make network namespaces: run them as root", returncode=3)
+    yield
+    for path in Path("/run/netns").glob(f"{PREFIX}-{os.getpid()}-*"):
+        remove(path.name)
+
+
+@pytest.fixture
+def net() -> Iterator[Network]:
+    """The five hosts, without a daemon."""
+    with Network() as network:
+        yield network
+
+
+@pytest.fixture(params=["netlink", "netfilterqueue"])
+def backend(request: pytest.FixtureRequest) -> str:
+    """Each queue backend in turn."""
+    return str(request.param)
+
+
+@pytest.fixture
+def start(net: Network, backend: str, tmp_path: Path) -> Iterator[Start]:
+    """Starts the daemon in the gateway with rules of the test's own; it is stopped at the end."""
+    with contextlib.ExitStack() as stack:
+
+        def starter(rules: str, *options: str) -> Daemon:
+            if "settings:" not in rules:
+                rules += f"\nsettings:\n  queue: {{backend: {backend}}}\n"
+            return stack.enter_context(Daemon(net.gateway, rules, tmp_path, *options))
+
+        yield starter
