@@ -11,14 +11,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, PrivateAttr
+from pydantic import BeforeValidator, ConfigDict, Field, PrivateAttr
 
 from conntrack.policy import fields, hours, runtime, services
 from conntrack.policy.document_nat import NatEntry
 from conntrack.policy.document_settings import Settings
 from conntrack.policy.node import Node, group
 from conntrack.policy.problems import Problem
-from conntrack.policy.shorthand import as_rules, as_version
+from conntrack.policy.shorthand import ACTIONS, as_rules, as_version
 from conntrack.policy.values import Addresses, Case, Pair, Span, Traffic, Window
 
 
@@ -48,6 +48,7 @@ class PolicyRule(Node):
     """One rule of a pair; exactly one of accept, drop and reject is set."""
 
     called: ClassVar[str] = "a rule"
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": [action]} for action in ACTIONS]})
 
     name: fields.Name = Field("", description="What logs, metrics, `flows` and `explain` call it.")
     accept: fields.Services = Field((), description="Let these services pass: a service, a list, or `any`.")
@@ -74,7 +75,12 @@ class PolicyRule(Node):
         return self.accept or self.drop or self.reject
 
 
-Rules = Annotated[tuple[PolicyRule, ...], BeforeValidator(as_rules)]
+Rules = Annotated[
+    tuple[PolicyRule, ...],
+    BeforeValidator(
+        as_rules, json_schema_input_type=Literal["accept", "drop", "reject"] | PolicyRule | list[PolicyRule]
+    ),
+]
 
 
 class Document(Node):
@@ -101,6 +107,11 @@ class Document(Node):
     def warnings(self) -> tuple[Problem, ...]:
         """What is allowed but looks like a mistake."""
         return self._warnings
+
+    def defined(self, section: str) -> tuple[str, ...]:
+        """The names in a section as they were written, those of wrong definitions included."""
+        raw = self._raw.get(section)
+        return tuple(str(name) for name in raw) if isinstance(raw, dict) else ()
 
     def file_of(self, name: str) -> Path | None:
         """Where the file of a set is; None for a set without one."""

@@ -21,6 +21,7 @@ class NatCommon(Node):
     from_: fields.Zones = Field((), description="Zones that the connection comes from; none: every zone.")
     source: fields.Selection = Field(Addresses(), description="Only from these addresses or sets; `!` excepts.")
     when: fields.When = Field("", description="The name of a schedule, or hours: `mon-fri 08:00-18:00`.")
+    family: Literal["ipv4", "ipv6", "both"] = Field("both", description="Only IPv4, only IPv6, or both.")
 
 
 class SourceSide(NatCommon):
@@ -39,7 +40,6 @@ class DestinationSide(NatCommon):
     destination: fields.Selection = Field(
         Addresses(), description="Only where the original destination is one of these addresses or sets."
     )
-    family: Literal["ipv4", "ipv6", "both"] = Field("both", description="Only IPv4, only IPv6, or both.")
     limit: fields.Limit = Field(None, description="Translate only as often as this.")
     log: fields.LogLevel = Field(None, description="`new`, `all`, or the rate at which new connections are logged.")
     mark: fields.Mark = Field(0, description="Packet mark of the connection, 28 bits.")

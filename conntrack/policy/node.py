@@ -21,8 +21,8 @@ from pydantic_core import PydanticOmit
 
 from conntrack.policy import rephrase
 from conntrack.policy.problems import Report
-from conntrack.policy.raw import Table
-from conntrack.policy.values import NOWHERE, Position
+from conntrack.policy.raw import Row, Table, locate, position_of, without
+from conntrack.policy.values import Position
 
 
 def key(field: str) -> str:
@@ -44,13 +44,33 @@ class Node(BaseModel):
     #: what stands in for required keys that are missing or wrong, so that the rest can still be checked
     rescue: ClassVar[dict[str, Any]] = {}
 
-    _position: Position = PrivateAttr(default=NOWHERE)
+    _raw: Table = PrivateAttr(default_factory=Table)
     _broken: frozenset[str] = PrivateAttr(default=frozenset())
 
     @property
     def position(self) -> Position:
         """File, line and column where this mapping begins (where a shorthand stands for it: of the shorthand)."""
-        return self._position
+        return self._raw.position
+
+    def place(self, *path: int | str) -> Position:
+        """Where something inside it stands: a key, an item of the list behind a key."""
+        return locate(self._raw, path)
+
+    def place_of_word(self, key: str, wanted: str) -> Position:
+        """Where a word stands behind a key, alone or in a list, with or without its `!`."""
+        raw = self._raw.get(key)
+        items = raw if isinstance(raw, Row) else [raw]
+        found = (item for item in items if isinstance(item, str) and item.removeprefix("!").strip() == wanted)
+        return next((position_of(item) for item in found), self.place(key))
+
+    def place_of_key(self, key: str, inner: str) -> Position:
+        """Where a key stands in the mapping behind a key."""
+        raw = self._raw.get(key)
+        return raw.key_position(inner) if isinstance(raw, Table) else self.place(key)
+
+    def says(self, key: str) -> bool:
+        """Whether the key was written."""
+        return key in self._raw
 
     @property
     def broken(self) -> frozenset[str]:
@@ -64,21 +84,21 @@ class Node(BaseModel):
         report = info.context
         if not isinstance(data, Table) or not isinstance(report, Report):
             return handler(data)
-        broken: frozenset[str] = frozenset()
+        broken: set[tuple[str, ...]] = set()
         try:
             node = handler(data)
         except ValidationError as error:
             broken = rephrase.tell(cls, data, error, report)
             node = cls._without(broken, data, handler)
-        node._position = data.position
-        node._broken = broken
+        node._raw = data
+        node._broken = frozenset(path[0] for path in broken)
         return node
 
     @classmethod
-    def _without(cls, broken: frozenset[str], data: Table, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        """The node without its broken keys; left out altogether where it cannot do without them."""
+    def _without(cls, broken: set[tuple[str, ...]], data: Table, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        """The node without what is broken; left out altogether where it cannot do without that."""
         try:
-            return handler({**cls.rescue, **{word: value for word, value in data.items() if word not in broken}})
+            return handler({**cls.rescue, **without(data, broken)})
         except ValidationError:
             raise PydanticOmit from None
 

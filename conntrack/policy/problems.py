@@ -69,7 +69,7 @@ class Report:
     def __init__(self, name: str, text: str = "") -> None:
         self.name = name
         self.lines = LINE_BREAK.split(text)
-        self.problems: list[Problem] = []
+        self.problems: dict[Problem, None] = {}
         self._settled: set[tuple[str, int]] = set()
 
     def error(self, position: Position, message: str, hint: str = "") -> None:
@@ -82,8 +82,8 @@ class Report:
 
     def add(self, problem: Problem) -> None:
         """Note a problem of any file."""
-        if problem.position[:2] not in self._settled and problem not in self.problems:
-            self.problems.append(problem)
+        if problem.position[:2] not in self._settled:
+            self.problems[problem] = None
 
     def settle(self) -> None:
         """End a phase: lines with an error are not looked at again, for what follows may only be its consequence."""

@@ -5,7 +5,7 @@ Lives here: what the reader makes and the models are validated from. May not liv
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from conntrack.policy.values import NOWHERE, Position
@@ -63,3 +63,13 @@ def locate(raw: Any, path: Sequence[int | str]) -> Position:
         else:
             break
     return position
+
+
+def without(table: Table, paths: Collection[tuple[str, ...]]) -> Table:
+    """A copy of a table without some keys (paths of one step) and some entries of the tables in it (of two)."""
+    whole = {path[0] for path in paths if len(path) == 1}
+    copy = Table({key: value for key, value in table.items() if key not in whole})
+    copy.position = table.position
+    for outer, inner in (path for path in paths if len(path) == 2 and path[0] not in whole):
+        copy[outer] = without(copy[outer], [(inner,)])
+    return copy

@@ -18,19 +18,25 @@ if TYPE_CHECKING:
     from conntrack.policy.node import Node
 
 
-def tell(model: type[Node], data: Table, error: ValidationError, report: Report) -> frozenset[str]:
-    """Report every finding about a mapping; the keys of it that hold one are returned."""
+def tell(model: type[Node], data: Table, error: ValidationError, report: Report) -> set[tuple[str, ...]]:
+    """Report every finding about a mapping; the paths of what is to be left out of it are returned."""
     broken = set()
     for finding in error.errors(include_url=False):
         place = [step for step in finding["loc"] if step != "[key]" and not str(step).startswith("<")]
-        if place:
-            broken.add(str(place[0]))
+        broken.add(_culprit(data, place))
         for wrong in _wrongs(model, finding):
             path = [*place, *wrong.path]
             at_key = "[key]" in finding["loc"] or finding["type"] == "extra_forbidden"
             position = _key_position(data, path) if at_key else locate(data, path)
             report.error(position, wrong.message, wrong.hint)
-    return frozenset(broken)
+    return broken
+
+
+def _culprit(data: Table, place: list[int | str]) -> tuple[str, ...]:
+    """The least that has to be left out: an entry of a table within, or a whole key."""
+    inner = data.get(str(place[0]))
+    deep = len(place) > 1 and isinstance(inner, Table) and place[1] in inner
+    return tuple(str(step) for step in place[: 2 if deep else 1])
 
 
 def _key_position(data: Any, path: list[int | str]) -> Any:
@@ -51,8 +57,8 @@ def _wrongs(model: type[Node], finding: Any) -> Iterator[Wrong]:
 
 
 def _sentence(model: type[Node], finding: Any) -> Wrong:
-    kind, loc, given = finding["type"], finding["loc"], finding["input"]
-    last = str(loc[-1]) if loc else ""
+    kind, given = finding["type"], finding["input"]
+    last = next((step for step in reversed(finding["loc"]) if isinstance(step, str)), "")
     if kind == "extra_forbidden":
         keys = [field.alias or name for name, field in model.model_fields.items()]
         return Wrong(f'{model.called} has no key "{last}"', did_you_mean(last, keys))

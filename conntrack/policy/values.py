@@ -66,7 +66,7 @@ class Traffic(NamedTuple):
 
 
 class Rate(NamedTuple):
-    """`50/second per source burst 100`: a token bucket of burst tokens, refilled with amount in every period seconds."""
+    """`50/second per source burst 100`: a bucket of burst tokens, refilled with amount in every period (seconds)."""
 
     amount: int
     period: int
