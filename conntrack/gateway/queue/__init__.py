@@ -1,0 +1,1 @@
+"""Packets from the kernel (NFQUEUE) and verdicts back: one interface, two backends."""
