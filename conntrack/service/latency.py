@@ -1,6 +1,7 @@
 """How long verdicts take, and how late the loop runs: figures that cost nearly nothing to keep.
 
-Lives here: a fixed-bucket histogram and a sliding maximum. May not live here: metric names (metrics.py), clocks.
+Lives here: a fixed-bucket histogram and a sliding maximum. May not live here: metric names (metrics/), clocks.
+Compiled, since the packet path adds to the histogram.
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ from conntrack.flow.connection import (
     Direction,
 )
 from conntrack.flow.pair import readable
+from conntrack.packet.header import GRE
 from conntrack.policy.runtime import Rule
 from conntrack.service.names import ICMP_LIKE, WITH_PORTS, protocol_name
 from conntrack.service.protocol import Item
@@ -85,6 +86,8 @@ def pair_view(key: bytes) -> dict[str, Any]:
     elif pair.protocol in ICMP_LIKE:
         kind, code = divmod(pair.destination_port, 256)
         view |= {"icmp_type": kind, "icmp_code": code, "icmp_id": pair.source_port}
+    elif pair.protocol == GRE:
+        view["gre_key"] = pair.source_port
     return view
 
 

@@ -1,0 +1,54 @@
+"""`pairwall status`: is it running, since when, with which rules."""
+
+from __future__ import annotations
+
+import argparse
+import time
+
+from conntrack.cli.client import Client
+from conntrack.cli.options import add_control, add_output, epilog
+from conntrack.cli.output import duration, write_one
+from conntrack.service.exits import OK
+from conntrack.service.protocol import Item
+
+EXAMPLES = """\
+examples:
+  pairwall status
+  pairwall status -o json
+  pairwall status >/dev/null || echo 'not running'
+
+Exit code 69: no daemon answers.
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Options."""
+    epilog(parser, EXAMPLES)
+    add_output(parser)
+    add_control(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Called by main."""
+    with Client(options.control) as client:
+        status = client.one("status")
+    write_one(status, options.output, rows(status))
+    return OK
+
+
+def rows(status: Item) -> list[tuple[str, object]]:
+    """What people want to see, in words."""
+    rules = status["configuration"]
+    connections = status["connections"]
+    lines: list[tuple[str, object]] = [
+        ("running", f"version {status['version']}, pid {status['pid']}, up {duration(status['uptime'])}"),
+        ("rules", f"{rules['file']}, generation {rules['generation']}, {rules['hash'][:12]}"),
+        ("loaded", f"{duration(time.time() - rules['loaded'])} ago"),
+        ("connections", f"{connections['count']} of {connections['limit'] or 'no limit'}"),
+        ("queue", f"{status['queue']['backend']}, number {status['queue']['number']}"),
+        ("if it fails", status["on_failure"]),
+    ]
+    if not rules["last_load_ok"]:
+        lines.append(("last reload", "FAILED: the rules above are still in force"))
+        lines += [("", problem) for problem in rules["problems"]]
+    return lines
