@@ -6,7 +6,7 @@ matching of rules (policy/), the choice of ports (nat/), what happens to every p
 
 from __future__ import annotations
 
-from mypy_extensions import i64
+from mypy_extensions import i16, i32, i64
 
 from conntrack.engine.groups import GroupQueries
 from conntrack.engine.reject import mark_of
@@ -176,11 +176,11 @@ class Admission:
                 return None
             return self._refuse(packet, sources.failure)
         connection = Connection(int(state.table.created) + 1, key, reply, now)
-        connection.zone_in = query.zone_in
-        connection.zone_out = query.zone_out
+        connection.zone_in = i16(query.zone_in)
+        connection.zone_out = i16(query.zone_out)
         connection.rule = rule
-        connection.mark = rule.mark
-        connection.dscp = rule.dscp
+        connection.mark = i32(rule.mark)
+        connection.dscp = i16(rule.dscp)
         if rule.log == LOG_ALL:
             connection.status |= LOGGED
         if reply is not sources.plain:

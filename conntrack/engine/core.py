@@ -210,10 +210,8 @@ class Engine:
             direction.octets += length
             connection.seen = now
         counters = self._state.counters
-        if direction.original:
-            pair = counters.pair(connection.zone_in, connection.zone_out)
-        else:
-            pair = counters.pair(connection.zone_out, connection.zone_in)
+        zone_in, zone_out = i64(connection.zone_in), i64(connection.zone_out)
+        pair = counters.pair(zone_in, zone_out) if direction.original else counters.pair(zone_out, zone_in)
         counters.accepted_packets[pair] += 1
         counters.accepted_octets[pair] += int(length)
         self._note(direction, connection)
@@ -236,14 +234,14 @@ class Engine:
     ) -> tuple[int, bytes | None, int]:
         """The packet as it leaves this hook, and the mark that tells the next one what is done."""
         out: bytes | None = None
-        mark: i64 = connection.mark
+        mark = i64(connection.mark)
         rewrites = direction.rewrites
         if hook == PREROUTING:
             mark |= DONE
             if rewrites == REWRITE_SOURCE | REWRITE_DESTINATION:
                 return ACCEPT, first_crossing(packet, direction), int(connection.mark | HALF)
         if rewrites:
-            out = translate(packet, direction.translated, direction.address_delta, direction.port_delta)
+            out = translate(packet, direction.translated, i64(direction.address_delta), i64(direction.port_delta))
         if connection.dscp >= 0:
-            out = set_tos(packet.raw if out is None else out, connection.dscp << 2 | packet.tos & 3)
+            out = set_tos(packet.raw if out is None else out, int(i64(connection.dscp) << 2 | packet.tos & 3))
         return ACCEPT, out, int(mark)

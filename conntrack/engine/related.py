@@ -76,7 +76,7 @@ class Errors:
         if hook == PREROUTING and rewrites == REWRITE_SOURCE:
             return ACCEPT, None, 0
         if hook == FORWARD and rewrites & REWRITE_DESTINATION:
-            return state.refuse(packet, reason.UNTRANSLATABLE, connection.zone_in, connection.zone_out)
+            return state.refuse(packet, reason.UNTRANSLATABLE, i64(connection.zone_in), i64(connection.zone_out))
         state.trace.connection = connection
         state.trace.direction = "original" if direction.original else "reply"
         mark: i64 = DONE if hook == PREROUTING else 0
@@ -88,7 +88,7 @@ class Errors:
                 mark = HALF
             else:
                 outer = with_source(outer, direction.translated)
-        zone_in, zone_out = connection.zone_in, connection.zone_out
+        zone_in, zone_out = i64(connection.zone_in), i64(connection.zone_out)
         if not direction.original:
             zone_in, zone_out = zone_out, zone_in
         self._count(packet, zone_in, zone_out)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from mypy_extensions import i64, mypyc_attr
+from mypy_extensions import i16, i32, i64, mypyc_attr, u8
 
 #: Connection.status bits, the kernel's own names (enum ip_conntrack_status) where it has one
 SEEN_REPLY: Final = 0x01
@@ -59,14 +59,14 @@ class Direction:
         self._connection: Connection | None = connection
         self._peer: Direction | None = None
         self.key = key  # flow/pair.py
-        self.original = original
+        self.translated: bytes = b""  # the pair (Packet.pair's layout) that packets leave with; b"" if untouched
+        self.state: ProtocolState | None = None
         self.packets: i64 = 0
         self.octets: i64 = 0  # bytes of whole IP packets, as the kernel counts
-        self.rewrites: i64 = 0  # REWRITE_* bits; 0: leaves as it came
-        self.translated: bytes = b""  # the pair (Packet.pair's layout) that packets leave with; b"" if untouched
-        self.address_delta: i64 = 0  # RFC 1624 sums, made once by nat/translation.py
-        self.port_delta: i64 = 0
-        self.state: ProtocolState | None = None
+        self.address_delta: i32 = 0  # RFC 1624 sums, made once by nat/translation.py
+        self.port_delta: i32 = 0
+        self.original = original
+        self.rewrites: u8 = 0  # REWRITE_* bits; 0: leaves as it came
 
     @property
     def connection(self) -> Connection:
@@ -124,13 +124,15 @@ class Connection:
 
     def __init__(self, identity: int, original: bytes, reply: bytes, now: float) -> None:
         self.identity: i64 = identity  # counts up from 1; never used twice by one daemon
-        self.protocol: i64 = original[0]
         self.original = Direction(self, original, True)
         self.reply = Direction(self, reply, False)
         self.original.tie(self.reply)
-        self.status: i64 = 0
-        self.state: i64 = 0  # the tracker's own number; Tracker.state_name reads it
         self.tracking: ProtocolState | None = None  # what a tracker keeps for both directions together
+        self.rule: object | None = None  # the policy.runtime.Rule that admitted it
+        self.mapping: object | None = None  # what nat/ must take back when it ends
+        self.protocol: i64 = original[0]
+        self.status: i64 = 0
+        self.state: i64 = 0  # the tracker's own number; Tracker.states names it
         self.started = now
         self.seen = now  # last packet that counted
         self.deadline = now  # ends when this passes, whatever the wheel says
@@ -139,13 +141,12 @@ class Connection:
         self.due = 0.0
         self.earlier: Connection | None = None
         self.later: Connection | None = None
-        self.zone_in: i64 = -1  # zone numbers of topology; 0 is `self`
-        self.zone_out: i64 = -1
-        self.mark: i64 = 0  # the rule's packet mark, 0 for none
-        self.dscp: i64 = -1  # the rule's DSCP, -1 for none
-        self.rule: object | None = None  # the policy.runtime.Rule that admitted it
-        self.mapping: object | None = None  # what nat/ must take back when it ends
         # eviction order: a doubly linked list through the connections themselves (flow/eviction.py)
-        self.queue: i64 = 0
         self.older: Connection | None = None
         self.newer: Connection | None = None
+        # small numbers last and together: a connection is to fit its share of a kilobyte
+        self.mark: i32 = 0  # the rule's packet mark, 0 for none
+        self.zone_in: i16 = -1  # zone numbers of topology; 0 is `self`
+        self.zone_out: i16 = -1
+        self.dscp: i16 = -1  # the rule's DSCP, -1 for none
+        self.queue: u8 = 0

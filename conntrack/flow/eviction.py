@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from mypy_extensions import i64
+from mypy_extensions import i64, u8
 
 from conntrack.flow.connection import ASSURED, CLOSING, Connection
 
@@ -34,7 +34,7 @@ class Eviction:
             wanted = ENDING
         elif not connection.status & ASSURED:
             wanted = UNASSURED
-        if wanted == connection.queue:
+        if wanted == i64(connection.queue):
             return
         self.remove(connection)
         if wanted == NO_QUEUE:
@@ -46,11 +46,11 @@ class Eviction:
         else:
             last.newer = connection
         self._newest[wanted] = connection
-        connection.queue = wanted
+        connection.queue = u8(wanted)
 
     def remove(self, connection: Connection) -> None:
         """Takes a connection out of its queue, if it is in one."""
-        queue = connection.queue
+        queue = i64(connection.queue)
         if queue == NO_QUEUE:
             return
         older = connection.older

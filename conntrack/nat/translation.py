@@ -6,7 +6,7 @@ of addresses and ports, or the rewriting of bytes (packet/rewrite).
 
 from __future__ import annotations
 
-from mypy_extensions import i64
+from mypy_extensions import i32, i64
 
 from conntrack.flow.connection import (
     DESTINATION_NAT,
@@ -52,4 +52,6 @@ def _direct(direction: Direction, leaves: bytes, source: bool, destination: bool
     translated = leaves[2:]
     direction.translated = translated
     direction.rewrites = (REWRITE_SOURCE if source else 0) | (REWRITE_DESTINATION if destination else 0)
-    direction.address_delta, direction.port_delta = deltas(direction.key[0], pair, translated)
+    address_delta, port_delta = deltas(direction.key[0], pair, translated)
+    direction.address_delta = i32(address_delta)
+    direction.port_delta = i32(port_delta)
