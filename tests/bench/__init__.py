@@ -1,0 +1,1 @@
+"""`make bench`: speed and memory as ratios in the same run. One measurement a file; suite.py lists them."""

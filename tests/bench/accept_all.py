@@ -1,0 +1,30 @@
+"""The yardstick: a process that accepts every packet of a queue by the netfilterqueue package, as its README shows.
+
+Run as `python -m tests.bench.accept_all QUEUE`; prints one line once the queue is bound, and ends by a signal.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Final
+
+from netfilterqueue import NetfilterQueue, Packet
+
+#: packets the kernel holds for it, as many as for the daemon, and bytes of its socket's buffer
+LENGTH: Final = 8192
+BUFFER: Final = 16 << 20
+
+
+def accept(packet: Packet) -> None:
+    packet.accept()
+
+
+def main() -> None:
+    queue = NetfilterQueue()
+    queue.bind(int(sys.argv[1]), accept, max_len=LENGTH, sock_len=BUFFER)
+    print("bound", flush=True)
+    queue.run()
+
+
+if __name__ == "__main__":
+    main()

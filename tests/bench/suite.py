@@ -1,0 +1,39 @@
+"""All measurements by the names of their figures.
+
+Lives here: the list. May not live here: any of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from tests.bench import newconn_tcp, newconn_udp, slowpath
+from tests.bench.figure import Figure
+from tests.bench.options import Options
+
+
+class Measurement(NamedTuple):
+    """names: the figures it is sure to make, the main one first; it may make more."""
+
+    names: tuple[str, ...]
+    measure: Callable[[Options], list[Figure]]
+
+
+ALL: Final = tuple(
+    Measurement(module.NAMES, module.measure)
+    for module in (
+        slowpath,
+        newconn_tcp,
+        newconn_udp,
+    )
+)
+
+
+def named(names: list[str]) -> list[Measurement]:
+    """Those that make at least one of the named figures; all of them for no name. KeyError: an unknown name."""
+    known = {name for measurement in ALL for name in measurement.names}
+    for name in names:
+        if name not in known:
+            raise KeyError(name)
+    return [measurement for measurement in ALL if not names or set(names) & set(measurement.names)]
