@@ -1,0 +1,102 @@
+"""Writes the reference pages of docs/reference from the code: `make docs`.
+
+Lives here: how tables of the code become Markdown. May not live here: facts of their own; a page that is not current
+fails `make check` (tests/unit/docs).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final
+
+from conntrack.packet.reason import REASONS
+from conntrack.policy.schema import schema
+from conntrack.policy.wellknown import SERVICES
+from conntrack.tracker.tcp import table
+
+FOLDER: Final = Path(__file__).parent / "reference"
+NOTE: Final = "<!-- written by `make docs` from the code: do not edit -->\n\n"
+
+
+def rules() -> str:
+    """Every key of a rules file."""
+    found = schema()
+    sections = [("The file", found), *found["$defs"].items()]
+    parts = ["# Keys of a rules file\n\nThe guide with examples is [rules.md](../rules.md).\n"]
+    for name, model in sections:
+        rows = ((f"`{key}`", *_key(value)) for key, value in model["properties"].items())
+        parts.append(f"## {name}\n\n{model['description']}\n\n{_table(('key', 'default', 'meaning'), rows)}")
+    return "\n".join(parts)
+
+
+def reasons() -> str:
+    """Every reason for which a packet is not passed."""
+    rows = ((f"`{name}`", meaning) for name, meaning in REASONS.values())
+    head = "# Why a packet was not passed\n\nThe names that metrics, logs, `explain` and `replay` print.\n\n"
+    return head + _table(("reason", "meaning"), rows)
+
+
+def services() -> str:
+    """Every service known by name."""
+    rows = ((f"`{name}`", f"`{words}`", meaning) for name, (words, meaning) in SERVICES.items())
+    head = "# Services known by name\n\nA rules file adds its own under `services:`.\n\n"
+    return head + _table(("name", "traffic", "meaning"), rows)
+
+
+def tcp_states() -> str:
+    """TCP's transitions, one table a direction."""
+    parts = [
+        "# TCP states\n\nWhat a packet of a flag class does to a connection in a state. `·` is ignored: passed and "
+        "translated, but nothing changes. `×` is invalid: dropped.\n"
+    ]
+    for original, title in ((True, "Packets in the original direction"), (False, "Packets in the reply direction")):
+        rows = []
+        for kind, name in enumerate(table.CLASS_NAMES):
+            steps = (table.step(original, kind, state) for state in range(len(table.STATES)))
+            rows.append((name, *(_state(step) for step in steps)))
+        parts.append(f"## {title}\n\n{_table(('', *table.STATES), rows)}")
+    return "\n".join(parts)
+
+
+PAGES: Final = {
+    "reasons.md": reasons,
+    "rules.md": rules,
+    "services.md": services,
+    "tcp-states.md": tcp_states,
+}
+
+
+def write() -> None:
+    """Writes every page."""
+    FOLDER.mkdir(exist_ok=True)
+    for name, page in PAGES.items():
+        (FOLDER / name).write_text(NOTE + page())
+
+
+def _key(value: dict[str, Any]) -> tuple[str, str]:
+    default = value.get("default")
+    shown = "" if default in (None, "", [], {}) or isinstance(default, list | dict) else f"`{_plain(default)}`"
+    return shown, value.get("description", "")
+
+
+def _plain(default: object) -> str:
+    return default if isinstance(default, str) else json.dumps(default)
+
+
+def _state(step: int) -> str:
+    if step == table.INVALID:
+        return "×"
+    return "·" if step == table.IGNORED else table.STATES[step]
+
+
+def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    columns = list(head)
+    lines = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
+    lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    write()
