@@ -57,12 +57,17 @@ def take_fields(raw: bytes, packet: Packet) -> None:
 def walk(packet: Packet, end: i64) -> None:
     """Moves packet.protocol and .transport past the extension headers; stops at a later fragment. Raises Malformed."""
     count: i64 = 0
+    fragment_seen = False
     while is_extension(packet.protocol):
         count += 1
         if count > MAX_EXTENSIONS:
             raise Malformed(reason.TOO_MANY_EXTENSIONS)
+        misplaced = (packet.protocol == HOP_BY_HOP and count > 1) or (packet.protocol == FRAGMENT and fragment_seen)
+        if misplaced:
+            raise Malformed(reason.BAD_EXTENSION)
+        fragment_seen = fragment_seen or packet.protocol == FRAGMENT
         packet.options = True
-        _step(packet, end, count)
+        _step(packet, end)
         if packet.fragment == LATER_FRAGMENT:
             return
 
@@ -78,15 +83,15 @@ def is_extension(protocol: i64) -> bool:
     )
 
 
-def _step(packet: Packet, end: i64, count: i64) -> None:
-    """Passes the one header at packet.transport, the count-th of the chain."""
+def _step(packet: Packet, end: i64) -> None:
+    """Passes the one header at packet.transport."""
     raw = packet.raw
     at = packet.transport
     if at + 8 > end:
         raise Malformed(reason.BAD_EXTENSION)
     kind = packet.protocol
     size = _size(kind, raw[at + 1])
-    if at + size > end or (kind == HOP_BY_HOP and count > 1):
+    if at + size > end:
         raise Malformed(reason.BAD_EXTENSION)
     if kind == ROUTING and raw[at + 3] != 0:
         # The last destination is inside the header: neither policy nor checksum could be judged by the outer
@@ -109,8 +114,6 @@ def _size(kind: i64, field: i64) -> i64:
 
 def _take_fragment(packet: Packet, field: i64) -> None:
     """Takes offset and M flag. Both zero is an atomic fragment, a whole datagram (RFC 6946)."""
-    if packet.fragment != WHOLE:
-        raise Malformed(reason.BAD_EXTENSION)
     if field & 0xFFF8:
         packet.fragment = LATER_FRAGMENT
     elif field & 1:
