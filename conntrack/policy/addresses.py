@@ -53,7 +53,7 @@ def _range(word: str) -> Span:
     if low is None or high is None:
         raise _no_address(first if low is None else last)
     if len(low) != len(high):
-        raise Wrong(f"{word} begins in one IP version and ends in the other")
+        raise Wrong(f"{word} begins in one IP version and ends in the other", "write both ends in the same version")
     if low > high:
         raise Wrong(f"the range {word} is empty", f"write the lower address first: {last}-{first}")
     return Span(low, high)
@@ -163,9 +163,9 @@ def listen(raw: Any) -> Listen:
     word = text(raw, "address:port")
     if word == "off":
         return Listen("", 0)
+    if not re.fullmatch(r"\[.*\]:.*|[^:]*:[^:]*", word):
+        raise Wrong(f'"{word}" is not address:port', "write 127.0.0.1:9469, [::1]:9469 or off")
     found = target(word)
-    if not found.port or found.span.low != found.span.high:
-        raise Wrong(f'"{word}" is not address:port', 'write "127.0.0.1:9469", or off')
     return Listen(show(found.span.low), found.port)
 
 

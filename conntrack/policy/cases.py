@@ -34,6 +34,8 @@ class _End(NamedTuple):
 
 def case(raw: Any) -> Case:
     """A line with its verdict."""
+    if not isinstance(raw, str):
+        raise Wrong("a test is one line of text", FORM)
     line = text(raw, "a test")
     found = question(line)
     if not found.verdict:
@@ -49,7 +51,7 @@ def question(line: str) -> Case:
     source = _source(found["source"].split())
     target, service = _target(found["target"].split())
     if source.address and target.address and len(source.address) != len(target.address):
-        raise Wrong("source and destination are not of the same IP version")
+        raise Wrong("source and destination are not of the same IP version", "write both in IPv4 or both in IPv6")
     return Case(
         text=line.strip(),
         position=position_of(line),

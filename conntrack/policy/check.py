@@ -30,7 +30,9 @@ def check(document: Document, report: Report) -> None:
 def _sets(document: Document, report: Report) -> None:
     for name, one in document.sets.items():
         if one.says("refresh") and not one.says("file"):
-            report.error(one.place("refresh"), f'the set "{name}" has nothing to refresh', "refresh belongs to a file")
+            report.error(
+                one.key_place("refresh"), f'the set "{name}" has nothing to refresh', "refresh belongs to a file"
+            )
         if not one.says("members") and not one.says("file") and not one.broken:
             report.error(one.position, f'the set "{name}" has no members', "add members: […] or file: …")
 
@@ -52,7 +54,7 @@ def _services(references: References) -> None:
 def _settings(references: References) -> None:
     settings = references.document.settings
     for zone in settings.per_zone if settings.says("per-zone") else ():
-        references.zone(zone, settings.place_of_key("per-zone", zone), "any", "self")
+        references.zone(zone, settings.key_place("per-zone", zone), "any", "self")
 
 
 def _names(document: Document, report: Report) -> None:
@@ -68,7 +70,10 @@ def _names(document: Document, report: Report) -> None:
 
 def _tests(references: References) -> None:
     for case in references.document.tests:
-        references.zone(case.zone_in, case.position, "self")
+        source, arrow, target = case.text.partition("->")
+        report = references.report
+        references.zone(case.zone_in, report.inside(case.position, case.text, case.zone_in), "self")
+        behind = case.position._replace(column=case.position.column + len(source + arrow))
         if case.zone_out:
-            references.zone(case.zone_out, case.position, "self")
-        references.service(case.service, case.position)
+            references.zone(case.zone_out, report.inside(behind, target, case.zone_out), "self")
+        references.service(case.service, report.inside(behind, target, case.service))

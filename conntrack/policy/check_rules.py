@@ -28,22 +28,17 @@ def _pairs(references: References) -> None:
     """Zones of every pair; a pair that is spelled in two ways."""
     seen: dict[Pair, Position] = {}
     for word in references.document.defined("policy"):
-        position = references.document.place_of_key("policy", word)
+        position = references.document.key_place("policy", word)
         try:
             pair = parse_pair(word)
         except Wrong:
             continue  # told when the models were made
         for zone in (*pair.sources, *pair.destinations):
-            references.zone(zone, _inside(position, word, zone), "self", "any")
+            references.zone(zone, references.report.inside(position, word, zone), "self", "any")
         if pair in seen:
             hint = f"put the rules together; the first is in line {seen[pair].line}"
             references.report.error(position, f"the pair {pair} stands here twice", hint)
         seen.setdefault(pair, position)
-
-
-def _inside(position: Position, word: str, zone: str) -> Position:
-    """Where a zone stands in the key of its pair."""
-    return position._replace(column=position.column + max(0, word.find(zone)))
 
 
 def _rule(references: References, rule: PolicyRule) -> None:
@@ -59,7 +54,9 @@ def _rule(references: References, rule: PolicyRule) -> None:
     for key in OF_CONNECTIONS:
         if rule.says(key) and action != "accept":
             hint = f"delete it: what is not accepted has no {key}"
-            references.report.error(rule.place(key), f'"{key}" belongs to accept, and this rule says {action}', hint)
+            references.report.error(
+                rule.key_place(key), f'"{key}" belongs to accept, and this rule says {action}', hint
+            )
     if not rule.broken:
         families.check(references, rule, (rule.source, rule.destination), rule.family, traffic)
 
@@ -67,7 +64,7 @@ def _rule(references: References, rule: PolicyRule) -> None:
 def _one_action(references: References, rule: PolicyRule, actions: list[str]) -> None:
     if len(actions) > 1:
         message = f"this rule says {' and '.join(actions)}"
-        references.report.error(rule.place(actions[1]), message, "a rule has exactly one of accept, drop, reject")
+        references.report.error(rule.key_place(actions[1]), message, "a rule has exactly one of accept, drop, reject")
     elif not rule.broken:
         hint = "add accept: any, drop: any or reject: any; or a service instead of any"
         references.report.error(rule.position, "this rule does not say what to do", hint)

@@ -26,7 +26,10 @@ def _interfaces(document: Document, report: Report) -> None:
             report.error(zone.position, f'the zone "{name}" has no interfaces', "add interfaces: [eth1]")
         for index, interface in enumerate(zone.interfaces):
             position = zone.place("interfaces", index)
-            if interface in owner:
+            if interface == "lo":
+                hint = "what the gateway sends to itself is never judged"
+                report.error(position, "the loopback interface cannot belong to a zone", hint)
+            elif interface in owner:
                 other = (
                     "twice in this zone" if owner[interface] == name else f'in the zone "{owner[interface]}" already'
                 )

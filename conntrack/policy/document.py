@@ -101,6 +101,7 @@ class Document(Node):
 
     _folder: Path = PrivateAttr(default=Path())
     _members: Mapping[str, Sequence[Span]] = PrivateAttr(default_factory=dict)
+    _versions: dict[str, frozenset[int]] = PrivateAttr(default_factory=dict)
     _warnings: tuple[Problem, ...] = PrivateAttr(default=())
 
     @property
@@ -121,6 +122,13 @@ class Document(Node):
     def file_members(self, name: str) -> Sequence[Span]:
         """What the file of a set held when the document was loaded; () for a set without one."""
         return self._members.get(name, ())
+
+    def versions(self, name: str) -> frozenset[int]:
+        """The IP versions that occur in a set, as it was when loaded; none for an empty or unknown one."""
+        if name not in self._versions:
+            spans = (*self.sets[name].members, *self.file_members(name)) if name in self.sets else ()
+            self._versions[name] = frozenset(4 if size == 4 else 6 for size in {len(span.low) for span in spans})
+        return self._versions[name]
 
     def traffic(self, names: Iterable[str]) -> tuple[Traffic, ...]:
         """The kinds of traffic that service words stand for, own services included. `any`: one of ANY_PROTOCOL."""

@@ -80,6 +80,7 @@ class Redirect(DestinationSide):
 
     called: ClassVar[str] = "a redirect entry"
 
+    from_: fields.Zones = Field(description="Zones whose connections are redirected.")
     redirect: fields.Services = Field(description="The services to redirect.")
     to: fields.Port = Field(description="The gateway's port.")
 
@@ -115,11 +116,11 @@ KINDS: dict[str, type[NatCommon]] = {
 
 
 def kind_of(data: Any) -> str | None:
-    """The tag of an entry's kind; None where no key tells it."""
+    """The tag of an entry's kind; None where no key tells it, or two do."""
     if isinstance(data, Node):
         return next(f"<{word}>" for word, model in KINDS.items() if isinstance(data, model))
     words = [word for word in KINDS if isinstance(data, dict) and word in data]
-    return f"<{words[0]}>" if words else None
+    return f"<{words[0]}>" if len(words) == 1 else None
 
 
 NatEntry = Annotated[

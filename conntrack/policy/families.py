@@ -33,9 +33,7 @@ def of_selection(document: Document, chosen: Addresses) -> frozenset[int]:
         return BOTH
     found = of_spans(chosen.spans)
     for name in chosen.sets:
-        one = document.sets.get(name)
-        spans = (*one.members, *document.file_members(name)) if one is not None else ()
-        found |= of_spans(spans) or BOTH
+        found |= document.versions(name) or BOTH
     return found
 
 

@@ -50,7 +50,7 @@ def log_level(raw: Any) -> values.Log:
     if word in ("new", "all"):
         return values.Log(runtime.LOG_NEW if word == "new" else runtime.LOG_ALL)
     if "/" not in word:
-        raise Wrong(f'"{word}" says not what to log', "write new, all, or a rate such as 1/second")
+        raise Wrong(f'"{word}" does not say what to log', "write new, all, or a rate such as 1/second")
     return values.Log(runtime.LOG_NEW, units.rate(word))
 
 
@@ -61,7 +61,7 @@ def queue_number(raw: Any) -> int:
 
 def limit(raw: Any) -> int:
     """A number of connections; `off` or 0 for none."""
-    return 0 if raw == "off" else units.number(raw, 0, 1 << 31, "a number of connections")
+    return 0 if raw == "off" else units.number(raw, 0, 1 << 31, "a number of connections, or off")
 
 
 def zone_limits(raw: Any) -> dict[str, int]:

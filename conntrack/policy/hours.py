@@ -50,7 +50,7 @@ def window(word: str) -> Window:
     chosen = days(parts[0]) if parts else GROUPS["daily"]
     begin, dash, end = clock.partition("-")
     if not dash:
-        raise Wrong(f'"{clock}" has no end', f"write both ends: {clock}-18:00")
+        raise Wrong(f'"{clock}" has no end', "write both ends, such as 08:00-18:00")
     start, stop = minute(begin), minute(end)
     if start == stop or start == ALL_DAY:
         raise Wrong(f'"{clock}" is empty', "for a whole day write 00:00-24:00")

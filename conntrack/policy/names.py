@@ -103,6 +103,8 @@ def _side(side: str, pair: str) -> tuple[str, ...]:
     zones = tuple(part.strip() for part in side.split(","))
     if zones == ("",):
         raise Wrong(f'"{pair}" lacks a zone', "write: lan -> wan; any stands for every zone")
+    if "" in zones:
+        raise Wrong("a comma without a zone", "zones are separated by commas: lan, guest -> wan")
     for index, name in enumerate(zones):
         if not ZONE.fullmatch(name):
             raise Wrong(f'"{name}" is not a zone', "zones are separated by commas: lan, guest -> wan")

@@ -21,7 +21,7 @@ from pydantic_core import PydanticOmit
 
 from conntrack.policy import rephrase
 from conntrack.policy.problems import Report
-from conntrack.policy.raw import Row, Table, locate, position_of, without
+from conntrack.policy.raw import Row, Table, follow, locate, position_of, without
 from conntrack.policy.values import Position
 
 
@@ -63,10 +63,10 @@ class Node(BaseModel):
         found = (item for item in items if isinstance(item, str) and item.removeprefix("!").strip() == wanted)
         return next((position_of(item) for item in found), self.place(key))
 
-    def place_of_key(self, key: str, inner: str) -> Position:
-        """Where a key stands in the mapping behind a key."""
-        raw = self._raw.get(key)
-        return raw.key_position(inner) if isinstance(raw, Table) else self.place(key)
+    def key_place(self, *path: str) -> Position:
+        """Where a key stands, of this mapping or of one inside it."""
+        table = follow(self._raw, path[:-1])
+        return table.key_position(path[-1]) if isinstance(table, Table) else self.place(*path)
 
     def says(self, key: str) -> bool:
         """Whether the key was written."""
@@ -76,6 +76,22 @@ class Node(BaseModel):
     def broken(self) -> frozenset[str]:
         """The keys that were left out because of a mistake; always empty in what `load()` returns."""
         return self._broken
+
+    @classmethod
+    def keys(cls) -> list[str]:
+        """The keys it may have."""
+        return [field.alias or name for name, field in cls.model_fields.items()]
+
+    @classmethod
+    def describe(cls, wanted: str) -> str:
+        """What a key is for."""
+        found = (field.description for name, field in cls.model_fields.items() if (field.alias or name) == wanted)
+        return (next(found, None) or "").rstrip(".")
+
+    @staticmethod
+    def keys_of(model: str) -> list[str]:
+        """The keys of another model by its name; none for something else."""
+        return next((one.keys() for one in Node.__subclasses__() if one.__name__ == model), [])
 
     @model_validator(mode="wrap")
     @classmethod

@@ -89,6 +89,16 @@ class Report:
         """End a phase: lines with an error are not looked at again, for what follows may only be its consequence."""
         self._settled.update(problem.position[:2] for problem in self.problems if not problem.warning)
 
+    def inside(self, position: Position, written: str, part: str) -> Position:
+        """Where a part of a word stands, given where the word does; the word's own place if that cannot be told."""
+        rest = self.line(position)[position.column - 1 :]
+        quote = rest[:1] if rest[:1] in ("'", '"') else ""
+        if not rest.startswith(quote + written):
+            return position
+        whole = re.search(rf"(?<![\w-]){re.escape(part)}(?![\w-])", written)
+        at = whole.start() if whole else max(0, written.find(part))
+        return position._replace(column=position.column + len(quote) + at) if at else position
+
     def line(self, position: Position) -> str:
         """The source line of a position, "" for one in another file or in none."""
         here = position.file == self.name and 1 <= position.line <= len(self.lines)
@@ -106,10 +116,12 @@ class Report:
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A hint that names the closest known word, else all of them where they are few."""
     known = list(known)
-    close = difflib.get_close_matches(word.lower(), known, n=1, cutoff=0.6)
+    longer = [name for name in known if len(word) > 2 and name.startswith(word.lower())]
+    close = difflib.get_close_matches(word.lower(), known, n=1, cutoff=0.6) or longer
     if close:
         return f'did you mean "{close[0]}"?'
-    return f"known here: {', '.join(known)}" if 0 < len(known) <= 16 else ""
+    listed = ", ".join(known)
+    return f"known here: {listed}" if 0 < len(listed) <= 120 else ""
 
 
 def _with_caret(line: str, column: int) -> list[str]:

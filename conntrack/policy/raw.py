@@ -46,6 +46,18 @@ def position_of(raw: Any) -> Position:
     return getattr(raw, "position", NOWHERE)
 
 
+def follow(raw: Any, path: Sequence[int | str]) -> Any:
+    """What a path leads to; None where it leads nowhere."""
+    for step in path:
+        if isinstance(raw, Table) and isinstance(step, str):
+            raw = raw.get(step)
+        elif isinstance(raw, Row) and isinstance(step, int) and step < len(raw):
+            raw = raw[step]
+        else:
+            return None
+    return raw
+
+
 def locate(raw: Any, path: Sequence[int | str]) -> Position:
     """The position of what a path leads to, or of the last thing on the way that exists.
 

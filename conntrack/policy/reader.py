@@ -96,7 +96,7 @@ class _Builder:
     def _document(self, event: Any) -> bool:
         self.documents += 1
         if self.documents > 1:
-            self._error(event, "a second document begins here", "a rules file is one document: delete the `---`")
+            self._error(event, "a second document", "a rules file is one document: delete the `---`")
         return self.documents == 1
 
     def _open(self, event: Any, container: Table | Row) -> bool:
@@ -106,7 +106,11 @@ class _Builder:
         self.stack.append(container)
         self.keys.append(None)
         if len(self.stack) > MAX_DEPTH:
-            self._error(event, "nested too deeply", "nothing in the language goes this deep; look for a stray bracket")
+            self._error(
+                event,
+                "nesting this deep",
+                "nothing in the language goes this deep; look for a stray bracket",
+            )
         return len(self.stack) <= MAX_DEPTH
 
     def _put(self, value: Any) -> None:

@@ -6,13 +6,15 @@ Node tells its own).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
 from conntrack.policy.problems import Report, Wrong, Wrongs, did_you_mean
-from conntrack.policy.raw import Row, Table, locate
+from conntrack.policy.raw import Row, Table, Word, follow, locate
+from conntrack.policy.values import Position
 
 if TYPE_CHECKING:
     from conntrack.policy.node import Node
@@ -24,11 +26,9 @@ def tell(model: type[Node], data: Table, error: ValidationError, report: Report)
     for finding in error.errors(include_url=False):
         place = [step for step in finding["loc"] if step != "[key]" and not str(step).startswith("<")]
         broken.add(_culprit(data, place))
+        at_key = "[key]" in finding["loc"] or finding["type"] == "extra_forbidden"
         for wrong in _wrongs(model, finding):
-            path = [*place, *wrong.path]
-            at_key = "[key]" in finding["loc"] or finding["type"] == "extra_forbidden"
-            position = _key_position(data, path) if at_key else locate(data, path)
-            report.error(position, wrong.message, wrong.hint)
+            report.error(_position(data, [*place, *wrong.path], at_key, wrong, report), wrong.message, wrong.hint)
     return broken
 
 
@@ -39,10 +39,17 @@ def _culprit(data: Table, place: list[int | str]) -> tuple[str, ...]:
     return tuple(str(step) for step in place[: 2 if deep else 1])
 
 
-def _key_position(data: Any, path: list[int | str]) -> Any:
-    for step in path[:-1]:
-        data = data[step]
-    return data.key_position(str(path[-1])) if isinstance(data, Table) else locate(data, path)
+def _position(data: Table, path: Sequence[int | str], at_key: bool, wrong: Wrong, report: Report) -> Position:
+    """Where to put the caret: at the key, at the value, or in it where the sentence quotes a part of it."""
+    table = follow(data, path[:-1])
+    if at_key and isinstance(table, Table):
+        raw: Any = next((key for key in table if key == path[-1]), None)
+        position = table.key_position(str(path[-1]))
+    else:
+        raw = follow(data, path)
+        position = locate(data, path)
+    quoted = re.match(r'[^"]*"([^"]+)"', wrong.message)
+    return report.inside(position, raw, quoted[1]) if isinstance(raw, Word) and quoted else position
 
 
 def _wrongs(model: type[Node], finding: Any) -> Iterator[Wrong]:
@@ -57,19 +64,25 @@ def _wrongs(model: type[Node], finding: Any) -> Iterator[Wrong]:
 
 
 def _sentence(model: type[Node], finding: Any) -> Wrong:
-    kind, given = finding["type"], finding["input"]
-    last = next((step for step in reversed(finding["loc"]) if isinstance(step, str)), "")
+    kind, given, loc = finding["type"], finding["input"], finding["loc"]
+    last = next((step for step in reversed(loc) if isinstance(step, str)), "")
     if kind == "extra_forbidden":
-        keys = [field.alias or name for name, field in model.model_fields.items()]
-        return Wrong(f'{model.called} has no key "{last}"', did_you_mean(last, keys))
+        return Wrong(f'{model.called} has no key "{last}"', did_you_mean(last, model.keys()))
     if kind == "missing":
-        return Wrong(f'{model.called} lacks "{last}"', f'add "{last}: …"')
+        return Wrong(f'{model.called} lacks "{last}"', f'add "{last}: …" ({model.describe(last)})')
     if kind == "literal_error":
-        return _choice(str(last), finding)
+        return _choice(last, finding)
     if kind == "union_tag_not_found":
         return _no_kind(given)
-    if kind in ("model_type", "dict_type", "tuple_type", "list_type", "string_type", "model_attributes_type"):
-        return _wrong_shape(kind, last, given)
+    item = f'an item of "{last}"' if isinstance(loc[-1], int) else f'"{last}"'
+    if kind in ("model_type", "dict_type"):
+        keys = model.keys_of(finding.get("ctx", {}).get("class_name", ""))
+        hint = f"its keys are: {', '.join(keys)}" if keys else "write `key: value`, each on a line of its own"
+        return Wrong(f"{item} wants a mapping, but {shape(given)} stands here", hint)
+    if kind in ("tuple_type", "list_type"):
+        return Wrong(
+            f"{item} wants a list, but {shape(given)} stands here", "begin each item on a line of its own with -"
+        )
     return Wrong(f'"{last}" cannot be read: {finding["msg"].lower()}')
 
 
@@ -77,27 +90,22 @@ def _choice(last: str, finding: Any) -> Wrong:
     """A word that is none of the few that may stand there."""
     expected = finding["ctx"]["expected"].replace(" or ", ", ").replace("'", "").split(", ")
     given = finding["input"]
-    shown = f'"{given}"' if isinstance(given, str) else shape(given)
-    close = did_you_mean(str(given), expected) if isinstance(given, str) else ""
-    return Wrong(f"{last}: {shown} is not possible here; it is one of: {', '.join(expected)}", close)
+    return Wrong(f"{shape(given)} is not a value of {last}", did_you_mean(str(given), expected))
 
 
 def _no_kind(given: Any) -> Wrong:
     kinds = ("masquerade", "source-nat", "forward", "redirect", "one-to-one", "exempt")
-    keys = [str(word) for word in given] if isinstance(given, dict) else []
-    close = next((hint for hint in (did_you_mean(word, kinds) for word in keys) if hint.startswith("did")), "")
+    if not isinstance(given, Table):
+        return Wrong(
+            f"an entry of nat wants a mapping, but {shape(given)} stands here", "for example: {masquerade: wan}"
+        )
+    said = [word for word in given if word in kinds]
+    if said:
+        return Wrong(f"this entry says {' and '.join(said)}", "an entry is of one kind: write an entry for each")
+    close = next((hint for hint in (did_you_mean(word, kinds) for word in given) if hint.startswith("did")), "")
     return Wrong(
         "this entry does not say what kind of translation it is", close or f"it has one of: {', '.join(kinds)}"
     )
-
-
-def _wrong_shape(kind: str, last: str, given: Any) -> Wrong:
-    wanted = {
-        "tuple_type": "a list",
-        "list_type": "a list",
-        "string_type": "a word",
-    }.get(kind, "a mapping (`key: value`)")
-    return Wrong(f'"{last}" wants {wanted}, but {shape(given)} stands here')
 
 
 def shape(raw: Any) -> str:

@@ -11,7 +11,11 @@ from conntrack.policy.values import Position
 
 #: a part of the parser's "context: problem" → (sentence, hint); the first that is found counts
 COMPLAINTS: Final = (
-    ("mapping values are not allowed", 'a second ": " in one line', "quote the text, or begin a line for each key"),
+    (
+        "mapping values are not allowed",
+        'a second ": " in one line',
+        "quote the text, or write a line for each key; or the line before lacks its colon",
+    ),
     ("quoted scalar", "the quote that begins here is not closed", "close it with the same quote"),
     ("while parsing a flow sequence", "the list that begins here is not closed", "close it with ]"),
     ("while parsing a flow mapping", "the mapping that begins here is not closed", "close it with }"),
@@ -23,11 +27,11 @@ COMPLAINTS: Final = (
     ("parsing a block mapping", "this line does not fit in here", "indent the keys of a mapping alike"),
     ("parsing a block collection", "this line does not fit in here", "indent the items of a list alike; quote [ and {"),
     ("block collection", "this line does not fit in here", "indent the items of a list alike; quote [ and {"),
-    ("tag", "! begins a tag, which the rules language does not have", 'quote the word: "!…"'),
+    ("scanning a tag", "! begins a tag, which the rules language does not have", 'quote the word: "!…"'),
     ("directive", "% begins a directive, which the rules language does not have", "delete it, or quote the word"),
 )
 #: complaints that are better shown where the thing began than where the parser noticed
-BEGAN: Final = ("quoted scalar", "while parsing a flow")
+BEGAN: Final = ("quoted scalar", "while parsing a flow", "scanning a tag")
 
 
 def syntax_error(error: Any, name: str, lines: list[str]) -> tuple[Position, str, str]:
@@ -39,6 +43,8 @@ def syntax_error(error: Any, name: str, lines: list[str]) -> tuple[Position, str
     line = lines[position.line - 1] if 1 <= position.line <= len(lines) else ""
     if "cannot start any token" in complaint:
         return position, *_stray(line, position.column)
+    if line[position.column - 2 : position.column - 1] in ("]", "}") and "did not find" in complaint:
+        return position, "something follows a closing bracket", "a word that begins with [ or { needs quotes"
     for part, message, hint in COMPLAINTS:
         if part in complaint:
             return position, message, hint

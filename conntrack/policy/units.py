@@ -40,7 +40,7 @@ def text(raw: Any, wanted: str) -> str:
     if isinstance(raw, int) and not isinstance(raw, bool):  # a default, or a document made in Python
         return str(raw)
     stands = "a mapping" if isinstance(raw, Table) else "a list" if isinstance(raw, Row) else "nothing"
-    raise Wrong(f"{stands} stands where {wanted} is wanted")
+    raise Wrong(f"{stands} stands where {wanted} is wanted", "write a single word here")
 
 
 def number(raw: Any, low: int, high: int, wanted: str = "a number") -> int:

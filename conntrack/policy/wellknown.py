@@ -156,6 +156,7 @@ WITH_PORTS: Final = ("tcp", "udp", "dccp", "sctp", "udplite")
 
 #: ICMP types by name → (type, code); -1 is any code
 ICMP_TYPES: Final = {
+    "echo-request": (8, -1),
     "echo-reply": (0, -1),
     "destination-unreachable": (3, -1),
     "network-unreachable": (3, 0),
@@ -163,7 +164,6 @@ ICMP_TYPES: Final = {
     "port-unreachable": (3, 3),
     "fragmentation-needed": (3, 4),
     "redirect": (5, -1),
-    "echo-request": (8, -1),
     "router-advertisement": (9, -1),
     "router-solicitation": (10, -1),
     "time-exceeded": (11, -1),
