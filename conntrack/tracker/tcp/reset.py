@@ -32,7 +32,7 @@ def judge_reset(
         return DONE + reason.RST_OUT_OF_WINDOW
     if receiver.flags & ACK_KNOWN and memory.kind != SYN:
         return compared_with_acknowledged(packet, state, established, original, receiver, memory)
-    if answers_ignored(packet, state, status, memory):
+    if answers_ignored(packet, state, status, original, memory):
         return SURE + CLOSE
     return CLOSE
 
@@ -72,11 +72,11 @@ def compared_with_acknowledged(
     return state  # inexact: the receiver may answer with a challenge ACK, and all goes on
 
 
-def answers_ignored(packet: Packet, state: i64, status: i64, memory: Memory) -> bool:
+def answers_ignored(packet: Packet, state: i64, status: i64, original: bool, memory: Memory) -> bool:
     """Whether it answers a packet that was passed without being believed: the hosts know better, the window is moot."""
     kind = memory.kind
-    unbelieved = (kind == SYN and status & SEEN_REPLY) or (kind == ACK and not status & ASSURED)
-    if unbelieved and same(packet.ack, i64(memory.end)):
+    syn = kind == SYN and memory.original != original and status & SEEN_REPLY != 0
+    if (syn or (kind == ACK and not status & ASSURED)) and same(packet.ack, i64(memory.end)):
         return True
     # a client that got a challenge ACK in answer to its SYN resets the connection of old that it speaks of
     return state == SYN_SENT and kind == ACK and not memory.original and same(packet.seq, i64(memory.ack))

@@ -1,0 +1,42 @@
+"""The differences from the kernel that are meant, each with its reason; the only list of them.
+
+A difference ends its sequence, because the two sides go on from different states.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from conntrack.packet.header import ACK, RST, TCP, Packet
+
+
+class Difference(NamedTuple):
+    """One deliberate difference. applies: to this packet, of which the kernel thinks the first and we the second."""
+
+    name: str
+    why: str
+    applies: Callable[[Packet, str, str], bool]
+
+
+def _reset_without_proof(packet: Packet, theirs: str, ours: str) -> bool:
+    reset = packet.protocol == TCP and packet.flags & (ACK | RST) == ACK | RST
+    return reset and packet.ack == 0 and theirs != "invalid" and ours == "invalid"
+
+
+DIFFERENCES = (
+    Difference(
+        "reset-without-proof",
+        "An RST+ACK with ack 0 proves nothing: before a connection is assured its sequence number must be exact. "
+        "The kernel takes the 0 for a perfect acknowledgement, as OpenBSD's pf did until it was found exploitable.",
+        _reset_without_proof,
+    ),
+)
+
+
+def deliberate(packet: Packet, theirs: str, ours: str) -> str:
+    """The name of the difference that explains this one; "" if none does. theirs, ours: `ct state`."""
+    for difference in DIFFERENCES:
+        if difference.applies(packet, theirs, ours):
+            return difference.name
+    return ""
