@@ -14,7 +14,7 @@ from typing import Any, Final
 from conntrack.packet.reason import REASONS
 from conntrack.policy.schema import schema
 from conntrack.policy.wellknown import SERVICES
-from conntrack.tracker.tcp import table
+from conntrack.tracker.tcp import diagram
 
 FOLDER: Final = Path(__file__).parent / "reference"
 NOTE: Final = "<!-- written by `make docs` from the code: do not edit -->\n\n"
@@ -45,26 +45,11 @@ def services() -> str:
     return head + _table(("name", "traffic", "meaning"), rows)
 
 
-def tcp_states() -> str:
-    """TCP's transitions, one table a direction."""
-    parts = [
-        "# TCP states\n\nWhat a packet of a flag class does to a connection in a state. `·` is ignored: passed and "
-        "translated, but nothing changes. `×` is invalid: dropped.\n"
-    ]
-    for original, title in ((True, "Packets in the original direction"), (False, "Packets in the reply direction")):
-        rows = []
-        for kind, name in enumerate(table.CLASS_NAMES):
-            steps = (table.step(original, kind, state) for state in range(len(table.STATES)))
-            rows.append((name, *(_state(step) for step in steps)))
-        parts.append(f"## {title}\n\n{_table(('', *table.STATES), rows)}")
-    return "\n".join(parts)
-
-
 PAGES: Final = {
     "reasons.md": reasons,
     "rules.md": rules,
     "services.md": services,
-    "tcp-states.md": tcp_states,
+    "tcp-states.md": diagram.page,
 }
 
 
@@ -83,12 +68,6 @@ def _key(value: dict[str, Any]) -> tuple[str, str]:
 
 def _plain(default: object) -> str:
     return default if isinstance(default, str) else json.dumps(default)
-
-
-def _state(step: int) -> str:
-    if step == table.INVALID:
-        return "×"
-    return "·" if step == table.IGNORED else table.STATES[step]
 
 
 def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
