@@ -39,12 +39,12 @@ class SourceTranslation:
         if query.zone_in == SELF or query.zone_out == SELF:
             return self._untranslated(forward, nat is None)
         if nat is not None and query.zone_out == query.zone_in:
-            return self._choose(forward, query.destination, 0, 0, False)  # RFC 4787 REQ-9: the outside address
+            return self._choose(forward, destination_of(key), 0, 0, False)  # RFC 4787 REQ-9: the outside one
         rule = self._state.policy.source_nat(query)
         if rule is None:
             return self._untranslated(forward, nat is None)
         rule.hits += 1
-        index = outbound if outbound else self._state.topology.route(forward_destination(forward))
+        index = outbound if outbound else self._state.topology.route(destination_of(forward))
         reply = self._by_rule(rule, forward, query, index)
         if not reply:
             rule.failures += 1
@@ -90,6 +90,6 @@ class SourceTranslation:
         return choice.reply
 
 
-def forward_destination(forward: bytes) -> bytes:
+def destination_of(key: bytes) -> bytes:
     """The destination address of a key."""
-    return forward[6:10] if len(forward) == 14 else forward[18:34]
+    return key[6:10] if len(key) == 14 else key[18:34]

@@ -21,6 +21,7 @@ from conntrack.nat.choice import Chooser
 from conntrack.nat.ports import Ports
 from conntrack.packet.header import Packet
 from conntrack.policy.policy import Policy
+from conntrack.policy.runtime import Rule
 from conntrack.tracker.base import Tracker
 
 
@@ -48,6 +49,10 @@ class State:
         self.counters.ended[ending] += 1
         if connection.zone_in >= 0:
             self.zone_population[connection.zone_in] -= 1
+        rule = connection.rule
+        if isinstance(rule, Rule):
+            rule.packets += connection.original.packets + connection.reply.packets
+            rule.octets += connection.original.octets + connection.reply.octets
         self.ports.release(connection)
         self.table.remove(connection)
 

@@ -23,7 +23,7 @@ class DestinationTranslation:
         self.failure: i64 = reason.NO_ROUTE
 
     def translate(self, nat: NatRule, query: Query, key: bytes) -> bytes:
-        """The key with the destination that the rule gives it; query.zone_out becomes that destination's zone.
+        """The key with the destination that the rule gives it; the query from now on asks about that destination.
 
         b"" where the rule has no target of the family, or the target has no route into a zone.
         """
@@ -35,6 +35,8 @@ class DestinationTranslation:
             nat.failures += 1
             self.failure = reason.NO_ROUTE if address else reason.NAT_NO_ADDRESS
             return b""
+        query.destination = address
+        query.destination_port = port
         return with_destination(key, address, port)
 
     def _here(self, query: Query) -> bytes:

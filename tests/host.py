@@ -1,0 +1,133 @@
+"""A host around the engine: netfilter's order of hooks, routing and marks, without a kernel.
+
+A packet line (tests/golden/notation.py) that arrives from a zone goes the way that Linux would send it, through the
+engine at each hook that our rules would queue it at. What comes of it is one line again:
+
+    wan tcp 203.0.113.1:40000 > 198.51.100.9:80 SYN seq=0        left by that zone, as these bytes
+    self udp 192.168.10.5:5000 > 192.168.10.1:53                 reached the gateway's own sockets
+    drop no-rule                                                 dropped for that reason
+    reject tcp-reset                                             refused, with that answer
+"""
+
+from __future__ import annotations
+
+from random import Random
+from socket import AF_INET, AF_INET6, inet_pton
+from time import gmtime
+
+from conntrack.engine.core import Engine
+from conntrack.engine.topology import Interface, Topology, masked
+from conntrack.engine.verdict import DONE, DROP, FORWARD, HALF, OUTPUT, PREROUTING, REJECT_MASK
+from conntrack.packet import reason
+from conntrack.policy.compile import compile_policy
+from conntrack.policy.load import load_text
+from tests.golden.notation import describe, packet
+
+ANSWERS = {1: "tcp-reset", 2: "port-unreachable", 3: "prohibited"}
+
+#: zone → (interface, addresses with their prefix length)
+LINKS = {
+    "wan": ("eth0", ["203.0.113.1/24", "2001:db8:113::1/64"]),
+    "lan": ("eth1", ["192.168.10.1/24", "fd10::1/64"]),
+    "guest": ("eth2", ["192.168.20.1/24"]),
+}
+
+
+def address(text: str) -> bytes:
+    """A packed address."""
+    return inet_pton(AF_INET6 if ":" in text else AF_INET, text)
+
+
+def topology_of(links: dict[str, tuple[str, list[str]]], zones: dict[str, int]) -> Topology:
+    """Interfaces with these addresses and the routes that follow; what is nowhere is beyond wan."""
+    made = Topology()
+    for index, (zone, (name, addresses)) in enumerate(links.items(), start=1):
+        interface = Interface(index, name, zones.get(zone, -1))
+        for text in addresses:
+            own, length = address(text.split("/")[0]), int(text.split("/")[1])
+            interface.addresses.append(own)
+            interface.sources.append(own)
+            made.add_route(masked(own, length), length, index)
+            if len(own) == 4:
+                last = int.from_bytes(own, "big") | (1 << (32 - length)) - 1
+                interface.broadcasts.add(last.to_bytes(4, "big"))
+        made.add_interface(interface)
+        if zone == "wan":
+            made.add_route(bytes(4), 0, index)
+            made.add_route(bytes(16), 0, index)
+    return made
+
+
+class Host:
+    """One gateway with a clock of its own, which stands still unless `wait` moves it."""
+
+    def __init__(self, rules: str, links: dict[str, tuple[str, list[str]]] | None = None, wall: float = 0.0) -> None:
+        self.links = LINKS if links is None else links
+        self.now = 1000.0
+        policy = compile_policy(load_text(rules, "rules.yaml"), gmtime)
+        self.zones = {zone.name: int(zone.number) for zone in policy.zones}
+        self.topology = topology_of(self.links, self.zones)
+        self.engine = Engine(policy, self.topology, Random(1))
+        self.engine.set_wall(wall - self.now)
+        self._index = {zone: index for index, zone in enumerate(self.links, start=1)}
+
+    def wait(self, seconds: float) -> None:
+        """Lets time pass, and what is due end."""
+        self.now += seconds
+        self.engine.expire(self.now, 1_000_000)
+
+    def reload(self, rules: str) -> None:
+        """Puts other rules in force."""
+        self.engine.swap(compile_policy(load_text(rules, "rules.yaml"), gmtime))
+
+    def arrive(self, zone: str, line: str) -> str:
+        """A packet comes in from a zone."""
+        return self.arrive_raw(zone, packet(line))
+
+    def arrive_raw(self, zone: str, raw: bytes) -> str:
+        """The same, from bytes."""
+        inbound = self._index[zone]
+        mark = 0
+        if self._for_us(destination(raw)):
+            verdict, new, mark = self.engine.packet(raw, PREROUTING, inbound, 0, 0, self.now)
+            raw = raw if new is None else new
+            if verdict == DROP or mark & REJECT_MASK:
+                return self._stopped(verdict, mark)
+        if self._for_us(destination(raw)):
+            return "self " + describe(raw)
+        outbound = int(self.topology.route(destination(raw)))
+        if not mark & DONE or mark & HALF:
+            verdict, new, mark = self.engine.packet(raw, FORWARD, inbound, outbound, mark, self.now)
+            raw = raw if new is None else new
+            if verdict == DROP or mark & REJECT_MASK:
+                return self._stopped(verdict, mark)
+        return self._leaves(outbound, raw)
+
+    def send(self, line: str) -> str:
+        """The gateway itself sends a packet."""
+        raw = packet(line)
+        outbound = int(self.topology.route(destination(raw)))
+        verdict, new, mark = self.engine.packet(raw, OUTPUT, 0, outbound, 0, self.now)
+        if verdict == DROP or mark & REJECT_MASK:
+            return self._stopped(verdict, mark)
+        raw = raw if new is None else new
+        return self._leaves(int(self.topology.route(destination(raw))), raw)
+
+    def _for_us(self, target: bytes) -> bool:
+        return self.topology.is_local(target) or self.topology.is_group(target)
+
+    def _stopped(self, verdict: int, mark: int) -> str:
+        if verdict == DROP:
+            return "drop " + reason.name(int(self.engine.trace.reason))
+        return "reject " + ANSWERS[(mark & REJECT_MASK) >> 28]
+
+    def _leaves(self, outbound: int, raw: bytes) -> str:
+        for zone, index in self._index.items():
+            if index == outbound:
+                return f"{zone} {describe(raw)}"
+        return "drop no-route"
+
+
+def destination(raw: bytes) -> bytes:
+    """The destination address of an IP packet."""
+    return raw[16:20] if raw[0] >> 4 == 4 else raw[24:40]
