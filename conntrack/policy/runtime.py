@@ -40,7 +40,7 @@ ANY_ADDRESS: Final = -2
 
 
 class Query:
-    """A would-be connection, as rules see it. Filled again for every new connection; addresses are packed (4 or 16 bytes).
+    """A would-be connection, as rules see it. Filled again for every new connection; addresses are packed.
 
     zone_out is the zone that the (translated) destination lies in; address_zone the zone whose interface holds
     the original destination address, NO_ZONE where it is not the gateway's.

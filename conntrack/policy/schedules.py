@@ -6,7 +6,7 @@ clock and the time zone: both are arguments.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from mypy_extensions import i64
@@ -30,7 +30,7 @@ class Schedule:
     counts twice.
     """
 
-    def __init__(self, name: str, windows: list[Window], localtime: Callable[[float], struct_time]) -> None:
+    def __init__(self, name: str, windows: Sequence[Window], localtime: Callable[[float], struct_time]) -> None:
         self.name = name
         self._days: list[i64] = [window.days for window in windows]
         self._starts: list[i64] = [window.start for window in windows]

@@ -6,8 +6,8 @@ from socket import AF_INET, AF_INET6, inet_pton
 
 import pytest
 
+from conntrack.policy.addresses import parse
 from conntrack.policy.ranges import EVERYWHERE, NOWHERE, Ranges, united
-from conntrack.policy.sets import member
 
 
 def packed(text: str) -> bytes:
@@ -15,7 +15,7 @@ def packed(text: str) -> bytes:
 
 
 def ranges(*words: str) -> Ranges:
-    return united(member(word) for word in words)
+    return united(parse(word) for word in words)
 
 
 @pytest.mark.parametrize(
