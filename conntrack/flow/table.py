@@ -70,11 +70,14 @@ class Table:
         return reason.OK
 
     def insert(self, connection: Connection) -> bool:
-        """Inserts a connection whose state and deadline are set; False if one of its keys is taken."""
+        """Inserts a connection whose state and deadline are set; False if one of its keys is taken.
+
+        A socket that speaks with itself (the LAND attack: source and destination are one) has no two directions.
+        """
         original = connection.original
         reply = connection.reply
         directions = self.directions
-        if original.key in directions or reply.key in directions:
+        if original.key in directions or reply.key in directions or original.key == reply.key:
             return False
         directions[original.key] = original
         directions[reply.key] = reply

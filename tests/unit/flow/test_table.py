@@ -5,7 +5,7 @@ import gc
 import pytest
 
 from conntrack.flow.connection import ASSURED, CLOSING, DYING, HAIRPIN, Connection, Direction
-from conntrack.flow.pair import invert
+from conntrack.flow.pair import build, invert
 from conntrack.flow.table import Table, half_key
 from conntrack.packet import reason
 from conntrack.packet.header import UDP
@@ -32,6 +32,14 @@ def test_a_taken_key_is_not_taken_over() -> None:
     assert not table.insert(connection(1))
     assert table.directions[first.original.key] is first.original
     assert len(table) == 1
+
+
+def test_a_socket_that_speaks_with_itself_is_no_connection() -> None:
+    address = bytes((203, 0, 113, 1))
+    key = build(UDP, address, address, 53, 53)
+    table = Table()
+    assert not table.insert(Connection(1, key, invert(key), 0.0))
+    assert len(table.directions) == 0
 
 
 def test_a_removed_connection_leaves_nothing_behind() -> None:
