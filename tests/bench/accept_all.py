@@ -12,7 +12,7 @@ from netfilterqueue import NetfilterQueue, Packet
 
 #: packets the kernel holds for it, as many as for the daemon, and bytes of its socket's buffer
 LENGTH: Final = 8192
-BUFFER: Final = 16 << 20
+BUFFER: Final = LENGTH * 4096
 
 
 def accept(packet: Packet) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from tests.bench import newconn_tcp, newconn_udp, slowpath
+from tests.bench import memory, newconn_tcp, newconn_udp, ready_seconds, rules_growth, slowpath, table_growth
 from tests.bench.figure import Figure
 from tests.bench.options import Options
 
@@ -26,6 +26,10 @@ ALL: Final = tuple(
         slowpath,
         newconn_tcp,
         newconn_udp,
+        memory,
+        table_growth,
+        rules_growth,
+        ready_seconds,
     )
 )
 
@@ -37,3 +41,8 @@ def named(names: list[str]) -> list[Measurement]:
         if name not in known:
             raise KeyError(name)
     return [measurement for measurement in ALL if not names or set(names) & set(measurement.names)]
+
+
+def names() -> list[str]:
+    """Every name there is."""
+    return [name for measurement in ALL for name in measurement.names]
