@@ -4,7 +4,7 @@
     udp [2001:db8:10::5]:5000 > [2001:db8:113::77]:53 length=20
     icmp 192.168.10.5 > 203.0.113.77 echo-request id=7
     icmp 198.51.100.9 > 198.51.100.2 time-exceeded about udp 198.51.100.2:5000 > 203.0.113.77:33434
-    protocol-47 192.168.10.5 > 203.0.113.77
+    protocol-47 192.168.10.5 > 203.0.113.77 dscp=8
 
 Bytes are made and read by scapy, so that our own decoder is not its own witness. `broken` at the end of a line spoils
 the transport checksum; `describe` says `BAD CHECKSUM` of a packet whose checksums are not what scapy computes.
@@ -62,7 +62,8 @@ def describe(raw: bytes) -> str:
     """A packet's bytes as a line of text, without what only its sender cares for (payload, TTL, window)."""
     read = IP(raw) if raw[0] >> 4 == 4 else IPv6(raw)
     wrong = "" if bytes(_recomputed(read)) == raw else " BAD CHECKSUM"
-    return _text(read) + wrong
+    dscp = (read.tc if isinstance(read, IPv6) else read.tos) >> 2
+    return _text(read) + (f" dscp={dscp}" if dscp else "") + wrong
 
 
 def _build(text: str) -> Packet:
@@ -76,7 +77,8 @@ def _build(text: str) -> Packet:
     source, source_port = _split(ends["source"])
     destination, destination_port = _split(ends["destination"])
     six = ":" in source
-    head = IPv6(src=source, dst=destination) if six else IP(src=source, dst=destination, flags="DF")
+    tos = int(values.get("dscp", 0)) << 2
+    head = IPv6(src=source, dst=destination, tc=tos) if six else IP(src=source, dst=destination, flags="DF", tos=tos)
     protocol = ends["protocol"]
     if protocol == "tcp":
         body = _tcp(source_port, destination_port, names, values)
