@@ -6,7 +6,6 @@ Lives here: what each runs to install, remove, recognise and try out rules. May 
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -67,13 +66,9 @@ class Iptables:
         self._variant = kind.removeprefix("iptables-")
 
     def install(self, wanted: Plan) -> None:
-        """Both IP versions; if one fails, neither is left."""
-        try:
-            for version in versions():
-                self.restore(version, iptables.install(wanted, version, self.dump(version)))
-        except HookError:
-            self._undo()
-            raise
+        """Both IP versions, table by table; where one fails, those before it are in place."""
+        for version in versions():
+            self.restore(version, iptables.install(wanted, version, self.dump(version)))
 
     def remove(self) -> None:
         """Both IP versions."""
@@ -96,10 +91,6 @@ class Iptables:
 
     def _program(self, version: int, verb: str) -> str:
         return f"{'ip6tables' if version == 6 else 'iptables'}-{self._variant}-{verb}"
-
-    def _undo(self) -> None:
-        with contextlib.suppress(HookError):  # the first complaint is the one to report
-            self.remove()
 
 
 def versions() -> tuple[int, ...]:

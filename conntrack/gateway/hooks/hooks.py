@@ -5,6 +5,7 @@ Lives here: their life. May not live here: which rules there are (plan.py), how 
 
 from __future__ import annotations
 
+import contextlib
 import logging
 
 from conntrack.gateway.hooks.backend import Backend, sweep
@@ -38,14 +39,14 @@ class Hooks:
         fresh = plan(wanted._replace(untrack=wanted.untrack or tracking_present()))
         if self._backend is None:
             backend = choose(fresh, self._prefer)
-            backend.install(fresh)
+            self._put(backend, fresh)
             self._backend = backend
             for complaint in sweep(keep=backend):
                 _LOG.warning("cannot look for rules of an earlier run: %s", complaint)
         elif fresh == self._plan:
             return False
         else:
-            self._backend.install(fresh)
+            self._put(self._backend, fresh)
         self._plan = fresh
         return True
 
@@ -65,6 +66,17 @@ class Hooks:
         backend, self._backend, self._plan = self._backend, None, None
         if backend is not None:
             backend.remove()
+
+    def _put(self, backend: Backend, fresh: Plan) -> None:
+        try:
+            backend.install(fresh)
+        except HookError:
+            with contextlib.suppress(HookError):  # the first complaint is the one to report
+                if self._plan is None:
+                    backend.remove()
+                else:
+                    backend.install(self._plan)
+            raise
 
 
 def remove_all() -> None:

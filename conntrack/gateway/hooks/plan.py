@@ -50,8 +50,8 @@ PROHIBITED: Final = "prohibited"
 #: every bit that is ours
 OURS: Final = DONE | HALF | REJECT_MASK
 
-_LOCAL4: Final = ("local", "broadcast", "multicast")
-_LOCAL6: Final = ("local", "anycast", "multicast")
+_GROUPS4: Final = ("broadcast", "multicast")
+_GROUPS6: Final = "ff00::/8"
 
 
 class Mark(NamedTuple):
@@ -70,7 +70,7 @@ class Rule(NamedTuple):
     version: int = 0  # 4 or 6; 0: both
     interface: str = ""  # it came in by; a `*` at the end is any ending
     mark: Mark | None = None
-    kinds: tuple[str, ...] = ()  # what the destination address is: local, broadcast, multicast, anycast
+    kinds: tuple[str, ...] = ()  # what the destination is to the routing tables: local, broadcast, multicast, anycast
     own_source: bool = False  # the source address is one of the host's
     network: str = ""  # of the destination
     protocol: int = -1
@@ -134,14 +134,13 @@ def _untracked() -> list[Rule]:
 def _prerouting() -> list[Rule]:
     """What is addressed to the host is queued, except what the host sent to a group and now hears itself."""
     return [
-        *(
-            Rule(PREROUTING, LEAVE, version, mark=Mark(DONE, DONE), kinds=kinds[1:], own_source=True)
-            for version, kinds in ((4, _LOCAL4), (6, ("local", "multicast")))
-        ),
+        Rule(PREROUTING, LEAVE, 4, mark=Mark(DONE, DONE), kinds=_GROUPS4, own_source=True),
+        Rule(PREROUTING, LEAVE, 6, mark=Mark(DONE, DONE), network=_GROUPS6, own_source=True),
         Rule(PREROUTING, CLEAR, mark=Mark(0, OURS, unless=True)),
         Rule(PREROUTING, LEAVE, 6, neighbour=True),
-        Rule(PREROUTING, QUEUE, 4, kinds=_LOCAL4),
-        Rule(PREROUTING, QUEUE, 6, kinds=_LOCAL6),
+        Rule(PREROUTING, QUEUE, 4, kinds=("local", *_GROUPS4)),
+        Rule(PREROUTING, QUEUE, 6, kinds=("local", "anycast")),
+        Rule(PREROUTING, QUEUE, 6, network=_GROUPS6),
     ]
 
 
@@ -174,6 +173,6 @@ def _answers(chain: str) -> list[Rule]:
 def _settled() -> list[Rule]:
     """What the host sends to a group may come back to it (the kernel loops a copy): it is judged already."""
     return [
-        Rule(ANSWER_OUT, SETTLE, 4, kinds=("broadcast", "multicast")),
-        Rule(ANSWER_OUT, SETTLE, 6, kinds=("multicast",)),
+        Rule(ANSWER_OUT, SETTLE, 4, kinds=_GROUPS4),
+        Rule(ANSWER_OUT, SETTLE, 6, network=_GROUPS6),
     ]

@@ -77,22 +77,15 @@ def _try_nft(wanted: Plan) -> list[str]:
     except Missing as error:
         return [str(error)]
     except HookError as error:
-        return _nft_lacks(wanted) or [str(error)]
+        return _nft_lacks(wanted, str(error)) or [str(error)]
     return []
 
 
-def _nft_lacks(wanted: Plan) -> list[str]:
-    """The features whose rules the kernel does not take one by one."""
-    lacks: list[str] = []
-    for action in sorted({rule.action for rule in wanted.rules}):
-        text = f"table inet pairwall-trial {{\n  chain trial {{\n    {nft.action_text(action, wanted)}\n  }}\n}}\n"
-        try:
-            run("nft", "-c", "-f", "-", text=text)
-        except HookError:
-            need = _NEEDS.get(action, f"`{nft.action_text(action, wanted)}`")
-            if need not in lacks:
-                lacks.append(need)
-    return [f"the kernel has no {need}" for need in lacks]
+def _nft_lacks(wanted: Plan, complaint: str) -> list[str]:
+    """The features whose rules nft's complaint quotes."""
+    actions = dict.fromkeys(rule.action for rule in wanted.rules)
+    needs = [_NEEDS[action] for action in actions if action in _NEEDS and nft.action_text(action, wanted) in complaint]
+    return [f"the kernel has no {need}" for need in dict.fromkeys(needs)]
 
 
 def _try_iptables(backend: Iptables, wanted: Plan) -> list[str]:

@@ -1,7 +1,7 @@
 """The backend over the netfilterqueue package (libnetfilter_queue).
 
 Lives here: its callback, and how its endless `run` is kept to a bounded number of packets. May not live here:
-what the netlink backend does better: packets over 4016 bytes (dropped here, since the package cuts them off), lost
+what the netlink backend does better: packets over 3800 bytes (dropped here: the package's buffer is too small), lost
 messages (the package hides ENOBUFS), segmentation offload.
 """
 
@@ -19,8 +19,9 @@ from conntrack.gateway.queue.base import Handler, Options, Queue, QueueError, Ta
 if TYPE_CHECKING:
     from netfilterqueue import NetfilterQueue, Packet
 
-#: what the package copies of a packet at most: its buffer of 4096 bytes less the attributes
-_COPY: Final = 4016
+#: how much of a packet is copied. The package's own limit, 4016, leaves 80 bytes of its buffer for attributes; the
+#: kernel needs more, so a longer message is cut off, ignored, and its packet waits for a verdict for ever
+_COPY: Final = 3800
 #: packets between two calls of Handler.batch, as in the other backend
 _BATCH: Final = 64
 #: what a waiting packet costs the receive buffer
@@ -124,7 +125,7 @@ def _open(options: Options, callback: Callable[[Packet], None]) -> NetfilterQueu
         queue = NetfilterQueue()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # a receive buffer smaller than wanted
-            queue.bind(options.number, callback, max_len=options.length, sock_len=options.length * _COST)
+            queue.bind(options.number, callback, max_len=options.length, range=_COPY, sock_len=options.length * _COST)
     except OSError as error:
         raise QueueError(
             f"queue {options.number} cannot be bound: CAP_NET_ADMIN is missing, or another program owns it ({error})"

@@ -1,4 +1,7 @@
-"""The kernel's side of nfnetlink_queue, for tests: packet messages made, verdict messages read. Independent of gateway/."""
+"""The kernel's side of nfnetlink_queue, for tests: packet messages made, verdict messages read.
+
+Independent of gateway/.
+"""
 
 from __future__ import annotations
 
