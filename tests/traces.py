@@ -190,6 +190,12 @@ class Trace:
         tracker = self.tracker or self.trackers.by_number[self.connection.protocol]
         return tracker.states()[self.connection.state]
 
+    def opener(self) -> str:
+        """The side that began the connection."""
+        assert self.connection is not None
+        key = self.connection.original.key
+        return next(side.name for side in self.sides.values() if key[2:].startswith(side.address))
+
     def describe(self) -> str:
         """The connection in one line, for messages."""
         connection = self.connection
@@ -225,7 +231,7 @@ def segment(sender: Side, receiver: Side, kind: str, details: list[str]) -> byte
         else:
             assert name == "bare", f"no such detail: {detail}"
     end = numbers["seq"] + numbers["len"] + (flags & 1) + (flags >> 1 & 1)
-    if end > sender.next and end - sender.next < 2**31:
+    if end != numbers["seq"] and end > sender.next:
         sender.next = end
     return segments.tcp(
         (sender.port, receiver.port),

@@ -77,7 +77,8 @@ class TcpTracker(Tracker):
     def judge(self, packet: Packet, direction: Direction, now: float) -> i64:
         """Judges a packet of a known connection.
 
-        IGNORE also stands for an unanswered SYN that came again: it passes, and does not keep the connection alive.
+        IGNORE also stands for a SYN as long as no answer was seen: it passes, and does not keep the connection alive,
+        though it may lead to SYN_SENT2.
         """
         connection = direction.connection
         sender = cast(Window, direction.state)
