@@ -127,10 +127,10 @@ class Admission:
             mark = mark_of(state, packet, query, now)
             if mark:
                 self._reject(packet, mark)
-                if observer is not None and rule.log:
+                if observer is not None and rule.may_log(query.source, now):
                     observer.logged(rule, packet, REJECTED, now)
                 return None
-        if observer is not None and rule.log:
+        if observer is not None and rule.may_log(query.source, now):
             observer.logged(rule, packet, "drop", now)
         return self._refuse(packet, rule.reason)
 
@@ -191,6 +191,7 @@ class Admission:
     def _enter(self, packet: Packet, connection: Connection, rule: Rule, now: float) -> Direction | None:
         """Into the table, with all that counts and tells of it."""
         state = self._state
+        query = self._query
         original = connection.original
         if original.rewrites == REWRITE_SOURCE | REWRITE_DESTINATION:
             connection.status |= HAIRPIN
@@ -211,7 +212,7 @@ class Admission:
         observer = state.observer
         if observer is not None:
             observer.created(connection, now)
-            if rule.log and not connection.status & LOGGED:
+            if not connection.status & LOGGED and rule.may_log(query.source, now):
                 observer.logged(rule, packet, "accept", now)
         return original
 

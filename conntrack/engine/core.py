@@ -23,7 +23,7 @@ from conntrack.engine.verdict import ACCEPT, DONE, FORWARD, HALF, PREROUTING
 from conntrack.flow.connection import LOGGED, REWRITE_DESTINATION, REWRITE_SOURCE, Connection, Direction
 from conntrack.flow.ending import CLOSED, REOPENED, TIMEOUT
 from conntrack.flow.pair import prefixes
-from conntrack.flow.table import Table
+from conntrack.flow.table import Table, source_of
 from conntrack.nat.ports import Ports
 from conntrack.packet import reason
 from conntrack.packet.errors import Malformed
@@ -226,7 +226,7 @@ class Engine:
     def _log(self, packet: Packet, connection: Connection, now: float) -> None:
         observer = self._state.observer
         rule = connection.rule
-        if observer is not None and isinstance(rule, Rule):
+        if observer is not None and isinstance(rule, Rule) and rule.may_log(source_of(connection.original.key), now):
             observer.logged(rule, packet, "accept", now)
 
     def _leave(

@@ -19,6 +19,7 @@ from conntrack.packet.embedded import parse_embedded
 from conntrack.packet.errors import Malformed
 from conntrack.packet.header import ICMP_ERROR, ICMPV6, Packet
 from conntrack.packet.rewrite import translate_error
+from conntrack.policy.builtins import ERRORS, NEIGHBOUR, RELATED
 
 #: ICMPv6 that IPv6 cannot work without on a link: MLD 130–132 and 143, neighbour discovery 133–136 (RFC 4890 §4.4.1)
 LINK_TYPES: Final = frozenset({130, 131, 132, 133, 134, 135, 136, 143})
@@ -52,6 +53,7 @@ class Errors:
         if packet.protocol == ICMPV6 and hook != FORWARD and int(packet.raw[packet.transport]) in LINK_TYPES:
             if zone_in < 0 or zone_out < 0:
                 return state.refuse(packet, reason.NO_ZONE, zone_in, zone_out)
+            state.by_built_in(NEIGHBOUR)
             return self._pass(packet, hook, zone_in, zone_out)
         return state.refuse(packet, reason.NOT_AN_OPENER, zone_in, zone_out)
 
@@ -77,6 +79,7 @@ class Errors:
             return ACCEPT, None, 0
         if hook == FORWARD and rewrites & REWRITE_DESTINATION:
             return state.refuse(packet, reason.UNTRANSLATABLE, i64(connection.zone_in), i64(connection.zone_out))
+        state.by_built_in(RELATED)
         state.trace.connection = connection
         state.trace.direction = "original" if direction.original else "reply"
         mark: i64 = DONE if hook == PREROUTING else 0
@@ -103,6 +106,7 @@ class Errors:
         topology = self._state.topology
         zone_out: i64 = topology.zone_of(outbound) if outbound else 0
         if hook == OUTPUT and zone_out >= 0:
+            self._state.by_built_in(ERRORS)
             return self._pass(packet, hook, 0, zone_out)
         zone_in: i64 = topology.zone_of(inbound) if inbound else 0
         return self._state.refuse(packet, why, zone_in, zone_out)

@@ -20,6 +20,8 @@ from conntrack.flow.table import Table
 from conntrack.nat.choice import Chooser
 from conntrack.nat.ports import Ports
 from conntrack.packet.header import Packet
+from conntrack.packet.reason import FIRST_REFUSAL
+from conntrack.policy.builtins import INVALID
 from conntrack.policy.policy import Policy
 from conntrack.policy.runtime import Rule
 from conntrack.tracker.base import Tracker
@@ -61,6 +63,12 @@ class State:
         limits = self.policy.settings.per_zone
         return zone < len(limits) and 0 < limits[zone] <= self.zone_population[zone]
 
+    def by_built_in(self, number: int) -> None:
+        """Notes that one of the built-in rules (policy/builtins.py) decided on the packet."""
+        rule = self.policy.rules[number]
+        rule.hits += 1
+        self.trace.rule = rule
+
     def refuse(self, packet: Packet, reason: i64, zone_in: i64, zone_out: i64) -> tuple[int, bytes | None, int]:
         """Drops and counts a packet."""
         counters = self.counters
@@ -70,4 +78,6 @@ class State:
         counters.dropped_octets[pair] += int(packet.length)
         self.trace.verdict = DROPPED
         self.trace.reason = reason
+        if reason < FIRST_REFUSAL:
+            self.by_built_in(INVALID)
         return DROP, None, 0

@@ -43,6 +43,7 @@ BAD_TAG: Final = 50
 UNEXPECTED_TYPE: Final = 51
 
 # 80–: we refuse it (engine/, policy/, nat/, flow/).
+FIRST_REFUSAL: Final = 80
 POLICY_DROP: Final = 80
 POLICY_REJECT: Final = 81
 NO_RULE: Final = 82
