@@ -5,7 +5,6 @@ Lives here: the record. May not live here: loading (reload.py), the policy itsel
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +14,7 @@ class Configuration:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.digest = ""  # SHA-256 of the rules file and of its sets' files, as they were loaded
+        self.digest = ""  # Policy.digest: the same for the same content
         self.generation = 0
         self.loaded = 0.0
         self.failures = 0
@@ -45,15 +44,3 @@ class Configuration:
         """Failed refreshes by set, for metrics."""
         for name, count in self.set_failures.items():
             yield (name,), count
-
-
-def digest_of(files: list[Path]) -> str:
-    """The SHA-256 of files, in order, names left out. A file that is gone by now counts as empty."""
-    digest = hashlib.sha256()
-    for path in files:
-        try:
-            content = path.read_bytes()
-        except OSError:
-            content = b""
-        digest.update(len(content).to_bytes(8, "big") + content)
-    return digest.hexdigest()

@@ -64,6 +64,10 @@ class Control:
             ) from None
         self._server = await asyncio.start_unix_server(self._accepted, sock=listener, limit=protocol.REQUEST_LIMIT)
 
+    def clients(self) -> int:
+        """How many are connected."""
+        return len(self._clients)
+
     async def close(self) -> None:
         """Stops listening, ends every client, removes the socket."""
         if self._server is not None:

@@ -10,6 +10,7 @@ import errno
 import logging
 import os
 import socket
+import struct
 from collections.abc import Mapping
 from typing import Final
 
@@ -55,7 +56,8 @@ class JournalHandler(logging.Handler):
         try:
             os.write(file, message)
             _seal(file)
-            socket.send_fds(self._socket, [b""], [file], 0, self._path)
+            rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, struct.pack("i", file))]
+            self._socket.sendmsg([b""], rights, 0, self._path)  # send_fds of Python 3.11 ignores the address
         finally:
             os.close(file)
 

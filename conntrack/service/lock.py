@@ -48,8 +48,7 @@ class InstanceLock:
 
     def _write_pid(self, file: int) -> None:
         try:
-            os.ftruncate(file, 0)
-            os.pwrite(file, f"{os.getpid()}\n".encode(), 0)
+            os.ftruncate(file, os.pwrite(file, f"{os.getpid()}\n".encode(), 0))
         except OSError as error:
             self.release()
             raise Failure(f"{self.path}: cannot write: {error.strerror}") from None

@@ -104,6 +104,13 @@ def set_up(kind: str, level: int = logging.INFO) -> JournalHandler | LineHandler
     return handler
 
 
+def chosen(setting: str) -> str:
+    """A rules file's `settings: log: format:` as one of FORMATS; "auto": the journal, text on a terminal, else JSON."""
+    if setting == "auto":
+        return "" if "JOURNAL_STREAM" in os.environ or sys.stderr.isatty() else "json"
+    return "journal" if setting == "journald" else setting
+
+
 def tear_down(handler: logging.Handler) -> None:
     """Writes out what is waiting and lets go."""
     logging.getLogger().removeHandler(handler)

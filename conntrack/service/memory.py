@@ -6,8 +6,8 @@ Python's collector walks every living object of a generation; with a million con
 without a verdict. Connections need it not: Table.remove cuts their circles, so reference counts free them at once. What
 does make circles is rare (a control client's task, a reload). So the automatic collector is off. `tidy` looks at what
 is younger than the last `tidy`, if that is little, and then moves all survivors out of the collector's sight
-(gc.freeze), so that nothing is ever walked twice. If it is much (new connections mostly), it is moved away unseen: a few lost
-circles are the price, and bounded by what clients ask for.
+(gc.freeze), so that nothing is ever walked twice. If it is much (new connections mostly), it is moved away unseen: a
+few lost circles are the price, and bounded by what clients ask for.
 """
 
 from __future__ import annotations

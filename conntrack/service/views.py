@@ -34,6 +34,10 @@ class Flows:
         self._state_name = state_name
         self._zones = zones
 
+    def state_name(self, protocol: int, state: int) -> str:
+        """A state's name, upper case; "" where the protocol has none."""
+        return self._state_name(protocol, state)
+
     def state(self, connection: Connection) -> str:
         """The state's name, upper case; "" where the protocol has none."""
         return self._state_name(int(connection.protocol), int(connection.state))

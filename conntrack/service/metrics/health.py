@@ -16,8 +16,8 @@ from prometheus_client.registry import Collector
 
 from conntrack import __version__
 from conntrack.gateway.queue.base import Tally
+from conntrack.gateway.queue.stats import Stats
 from conntrack.service.configuration import Configuration
-from conntrack.service.kernel_queue import QueueFigures
 from conntrack.service.latency import Histogram
 from conntrack.service.loop import PacketLoop
 from conntrack.service.metrics.families import PREFIX, counter, gauge, plain_counter, plain_gauge
@@ -30,7 +30,7 @@ class Sources(NamedTuple):
     latency: Histogram
     configuration: Configuration
     tally: Callable[[], Tally]
-    queue: Callable[[], QueueFigures | None]
+    queue: Callable[[], Stats | None]  # None where the kernel does not tell
     control_requests: Callable[[], int]
     log_records_lost: Callable[[], int]
     watchers: Callable[[], int]
@@ -71,10 +71,10 @@ class HealthCollector(Collector):
         figures = self._sources.queue()
         if figures is None:
             return
-        labels = ("queue",)
-        name = (str(figures.number),)
-        yield gauge("queue_packets", "Packets that wait in the kernel's queue.", labels, [(name, figures.waiting)])
-        rows = [((name[0], "queue"), figures.dropped_full), ((name[0], "socket"), figures.dropped_socket)]
+        name = str(figures.number)
+        text = "Packets that wait in the kernel's queue."
+        yield gauge("queue_packets", text, ("queue",), [((name,), figures.depth)])
+        rows = [((name, "queue"), figures.kernel_dropped), ((name, "socket"), figures.user_dropped)]
         text = "Packets that the kernel dropped because its queue was full, or the socket's buffer."
         yield counter("queue_dropped_packets", text, ("queue", "full"), rows)
 

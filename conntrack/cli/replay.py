@@ -1,0 +1,189 @@
+"""`pairwall replay`: a capture file through the rules, with the capture's own clock.
+
+Lives here: options and the line a packet. May not live here: the gateway that it is played through (playback.py), the
+file formats (capture/).
+"""
+
+from __future__ import annotations
+
+import argparse
+import ipaddress
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from conntrack.cli.capture import CaptureError, Frame
+from conntrack.cli.capture.files import frames
+from conntrack.cli.capture.link import KNOWN, NotIp, is_whole, packet
+from conntrack.cli.options import epilog
+from conntrack.cli.output import Column, write
+from conntrack.service.exits import FAILED, OK, USAGE, Failure
+from conntrack.service.protocol import Item
+
+if TYPE_CHECKING:
+    from conntrack.cli.playback import Addresses, Playback
+    from conntrack.policy.document import Document
+    from conntrack.policy.policy import Policy
+
+EXAMPLES = """\
+examples:
+  pairwall replay trace.pcapng --rules rules.yaml
+  pairwall replay trace.pcap --rules rules.yaml -o jsonl | jq 'select(.verdict == "drop")'
+  pairwall replay trace.pcap --rules rules.yaml --address wan=203.0.113.5
+
+One line for every IP packet: n (the frame's number), time, verdict, reason, rule, new, direction, state, and the
+socket pair before and after translation (for ICMP: identifier, and type·256 + code, in place of ports).
+
+A packet's zone is the one whose `networks` hold its source, else the zone without networks. The gateway's own addresses
+are those given by --address; without any for a zone, an address is the gateway's if a host of its own zone speaks to it
+first. Times, also of schedules, are the capture's.
+Exit code 1: the capture is damaged, or holds no IP packet.
+"""
+PAIR_KEYS = ("source", "source_port", "destination", "destination_port")
+COLUMNS = (
+    Column("N", lambda line: line["n"], right=True),
+    Column("TIME", lambda line: f"{line['time']:.6f}", right=True),
+    Column("VERDICT", lambda line: line["verdict"]),
+    Column("REASON", lambda line: line["reason"]),
+    Column("RULE", lambda line: line["rule"]),
+    Column("NEW", lambda line: line["new"]),
+    Column("DIRECTION", lambda line: line["direction"]),
+    Column("STATE", lambda line: line["state"]),
+    Column("PACKET", lambda line: pair_text(line["original"])),
+    Column("LEAVES AS", lambda line: "" if line["translated"] == line["original"] else pair_text(line["translated"])),
+)
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Options."""
+    epilog(parser, EXAMPLES)
+    parser.add_argument("capture", type=Path, help="a pcap or pcapng file")
+    parser.add_argument("--rules", type=Path, required=True, metavar="FILE", help="the rules file")
+    parser.add_argument(
+        "--address", action="append", default=[], metavar="ZONE=ADDRESS", help="an address of the gateway in a zone"
+    )
+    parser.add_argument(
+        "--ignore-checksums", action="store_true", help="do not judge checksums (captures of the sending host)"
+    )
+    parser.add_argument("-o", "--output", choices=("table", "json", "jsonl"), default="table", help="default table")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Called by main."""
+    from conntrack.cli.rulesfile import compiled
+
+    document, policy = compiled(options.rules)
+    try:
+        count = write(lines(options, document, policy), options.output, COLUMNS)
+    except CaptureError as error:
+        sys.stdout.flush()
+        raise Failure(f"{options.capture}: {error}") from None
+    if not count:
+        print(f"pairwall: {options.capture}: no IP packet in it", file=sys.stderr)
+    return OK if count else FAILED
+
+
+def lines(options: argparse.Namespace, document: Document, policy: Policy) -> Iterator[Item]:
+    """A line for every packet."""
+    from conntrack.cli.playback import Playback
+
+    own = find_addresses(options, document, policy)
+    playback: Playback | None = None
+    for frame, raw in packets(options.capture):
+        if playback is None:
+            playback = Playback(policy, own, frame.time)
+        verify = is_whole(frame) and not options.ignore_checksums
+        yield line(playback, frame, raw, verify)
+
+
+def packets(path: Path) -> Iterator[tuple[Frame, bytes]]:
+    """The IP packets of a capture, with their frames. CaptureError: the file is damaged."""
+    for frame in frames(path):
+        if frame.link not in KNOWN:
+            raise CaptureError(f"frame {frame.number} has link type {frame.link}, which is not known here")
+        try:
+            yield frame, packet(frame)
+        except NotIp:
+            continue
+
+
+def find_addresses(options: argparse.Namespace, document: Document, policy: Policy) -> Addresses:
+    """The gateway's addresses by zone: named, or else found in the capture."""
+    from conntrack.cli.playback import Finder
+
+    numbers = {zone.name: int(zone.number) for zone in policy.zones}
+    within = {name for pair in document.policy for name in pair.sources if name in pair.destinations}
+    forwarded = [numbers[name] for name in within if name in numbers]
+    finder = Finder(policy.zones, named_addresses(options.address, numbers), forwarded)
+    for _frame, raw in packets(options.capture):
+        finder.see(raw)
+    return finder.own
+
+
+def named_addresses(words: list[str], numbers: dict[str, int]) -> Addresses:
+    """The values of --address. Failure: a zone that there is not, or no address."""
+    named: Addresses = {}
+    for word in words:
+        zone, _, text = word.partition("=")
+        if numbers.get(zone, 0) == 0:
+            raise Failure(f"--address {word}: no such zone (there are {', '.join(list(numbers)[1:])})", USAGE)
+        try:
+            named.setdefault(numbers[zone], []).append(ipaddress.ip_address(text).packed)
+        except ValueError:
+            raise Failure(f"--address {word}: write it like {zone}=192.0.2.1", USAGE) from None
+    return named
+
+
+def line(playback: Playback, frame: Frame, raw: bytes, verify: bool) -> Item:
+    """Plays one packet and says what became of it. Its keys are an interface: exactly these."""
+    from conntrack.packet.reason import name
+
+    outcome = playback.play(raw, frame.time, verify)
+    trace = playback.engine.trace
+    connection = trace.connection
+    rule = trace.rule or (connection.rule if connection is not None else None)
+    state = ""
+    if connection is not None:
+        tracker = playback.engine.trackers.by_number[int(connection.protocol)]
+        state = tracker.states()[int(connection.state)]
+    original = socket_pair(raw)
+    return {
+        "n": frame.number,
+        "time": round(frame.time, 9),
+        "verdict": trace.verdict,
+        "reason": name(int(trace.reason)),
+        "rule": getattr(rule, "name", None),
+        "new": trace.new,
+        "direction": trace.direction or None,
+        "state": state or None,
+        "original": original,
+        "translated": socket_pair(outcome.raw) if outcome.passed else original,
+    }
+
+
+def socket_pair(raw: bytes) -> Item | None:
+    """A packet's socket pair, None if it is malformed."""
+    from conntrack.flow.pair import prefixes, readable
+    from conntrack.packet.errors import Malformed
+    from conntrack.packet.header import Packet
+    from conntrack.packet.parse import parse
+    from conntrack.service.names import protocol_name
+
+    packet = Packet()
+    try:
+        parse(raw, packet, False)
+    except Malformed:
+        return None
+    pair = readable(prefixes(0)[int(packet.protocol)] + packet.pair)
+    return {"protocol": protocol_name(pair.protocol)} | {key: getattr(pair, key) for key in PAIR_KEYS}
+
+
+def pair_text(pair: Item | None) -> str:
+    """A socket pair for the table."""
+    from conntrack.cli.endpoints import endpoint
+
+    if pair is None:
+        return "malformed"
+    source = endpoint(pair["source"], pair["source_port"] or None)
+    return f"{pair['protocol']} {source} > {endpoint(pair['destination'], pair['destination_port'] or None)}"

@@ -1,0 +1,49 @@
+"""What the daemon needs of the machine it runs on.
+
+Lives here: the interface, so that the daemon's life can be tested without root. May not live here: Linux (linux.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from conntrack.engine.topology import Topology
+from conntrack.gateway.hooks.plan import Wanted
+from conntrack.gateway.queue.base import Handler, Options, Queue
+from conntrack.gateway.queue.stats import Stats
+from conntrack.policy.policy import Policy
+
+
+class Host(Protocol):
+    """The machine. What may take more than a millisecond is awaited, and done beside the packet loop."""
+
+    async def prepare(self, set_sysctls: bool) -> list[str]:
+        """Checks the sysctls that a gateway needs, or sets them; returns complaints, each with its remedy."""
+
+    async def topology(self, policy: Policy) -> Topology:
+        """Links, addresses and routes as they are, with the policy's zones."""
+
+    def watch(self, changed: Callable[[], None]) -> None:
+        """Has `changed` called whenever links, addresses or routes are no longer what topology() said."""
+
+    async def own_ports(self) -> set[int]:
+        """protocol·65536 + port of every socket that the gateway itself has bound: NAT keeps away from them."""
+
+    def open_queue(self, backend: str, options: Options, handler: Handler) -> Queue:
+        """Opens the packet queue. QueueError: it cannot be opened."""
+
+    def queue_stats(self, number: int) -> Stats | None:
+        """What the kernel counts of a queue; None where it does not tell."""
+
+    async def install(self, wanted: Wanted) -> bool:
+        """Puts the hook rules in place; False if they are there already. HookError: it cannot."""
+
+    async def repair(self) -> bool:
+        """Puts hook rules back that another tool has taken out; whether there were any. HookError: it cannot."""
+
+    async def remove(self) -> None:
+        """Takes the hook rules out. HookError: it cannot."""
+
+    def close(self) -> None:
+        """Stops watching."""
