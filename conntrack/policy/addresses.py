@@ -166,6 +166,8 @@ def listen(raw: Any) -> Listen:
     if not re.fullmatch(r"\[.*\]:.*|[^:]*:[^:]*", word):
         raise Wrong(f'"{word}" is not address:port', "write 127.0.0.1:9469, [::1]:9469 or off")
     found = target(word)
+    if found.span.low != found.span.high:
+        raise Wrong(f'"{word}" is more than one address', "a single address is wanted here")
     return Listen(show(found.span.low), found.port)
 
 

@@ -43,7 +43,7 @@ def window(word: str) -> Window:
     """`[DAYS] HH:MM-HH:MM`, or days alone; hours that end before they begin run over midnight."""
     parts = word.lower().split()
     clock = parts.pop() if parts and ":" in parts[-1] else "00:00-24:00"
-    if len(parts) > 1:
+    if len(parts) > 1 or not word.strip():
         raise Wrong(
             f'"{word}" are no hours', "write days, a space, and hours: mon-fri 08:00-18:00 or sat,sun 22:00-06:00"
         )

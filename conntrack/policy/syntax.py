@@ -31,7 +31,7 @@ COMPLAINTS: Final = (
     ("directive", "% begins a directive, which the rules language does not have", "delete it, or quote the word"),
 )
 #: complaints that are better shown where the thing began than where the parser noticed
-BEGAN: Final = ("quoted scalar", "while parsing a flow", "scanning a tag")
+BEGAN: Final = ("quoted scalar", "while parsing a flow", "scanning a")
 
 
 def syntax_error(error: Any, name: str, lines: list[str]) -> tuple[Position, str, str]:
