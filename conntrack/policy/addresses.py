@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 from typing import Any, Final
 
-from conntrack.policy.problems import Wrong, Wrongs
+from conntrack.policy.lists import each
+from conntrack.policy.problems import Wrong
 from conntrack.policy.raw import Row
 from conntrack.policy.units import port, text
 from conntrack.policy.values import Addresses, Listen, Span, Target
@@ -110,37 +111,27 @@ def address(raw: Any) -> Span:
 
 def selection(raw: Any) -> Addresses:
     """`source:` and the like: a word or a list; `!` excepts; a word without digits and colons first is a set."""
-    items = list(raw) if isinstance(raw, Row | tuple) else [raw]
-    if not items:
+    alone = not isinstance(raw, Row | tuple) or len(raw) == 1
+    if isinstance(raw, Row) and not raw:
         raise Wrong("an empty list matches nothing", "leave the key out to match every address")
-    chosen = Addresses()
-    wrongs: list[Wrong] = []
-    for index, item in enumerate(items):
-        try:
-            chosen = _with(chosen, text(item, "an address or a set"), len(items) == 1)
-        except Wrong as wrong:
-            wrongs.append(Wrong(wrong.message, wrong.hint, (index,)))
-    if wrongs:
-        raise Wrongs(wrongs)
-    return chosen
+    words = each(raw, lambda item: _chosen(text(item, "an address or a set"), alone))
+    return Addresses(
+        spans=tuple(found for excepted, found in words if isinstance(found, Span) and not excepted),
+        sets=tuple(found for excepted, found in words if isinstance(found, str) and not excepted),
+        except_spans=tuple(found for excepted, found in words if isinstance(found, Span) and excepted),
+        except_sets=tuple(found for excepted, found in words if isinstance(found, str) and excepted),
+    )
 
 
-def _with(chosen: Addresses, word: str, alone: bool) -> Addresses:
-    """A selection and one more word of it."""
-    spans, sets, except_spans, except_sets = chosen
+def _chosen(word: str, alone: bool) -> tuple[bool, Span | str | None]:
+    """One word of a selection: whether it excepts, and a span or the name of a set; None is everything."""
     excepted = word.startswith("!")
     word = word.removeprefix("!").strip()
     if word == "any":
         if excepted or not alone:
             raise Wrong('"any" stands alone', "leave the key out to match every address")
-        return chosen
-    if ":" not in word and NAME.fullmatch(word):
-        if excepted:
-            return Addresses(spans, sets, except_spans, (*except_sets, word))
-        return Addresses(spans, (*sets, word), except_spans, except_sets)
-    if excepted:
-        return Addresses(spans, sets, (*except_spans, parse(word)), except_sets)
-    return Addresses((*spans, parse(word)), sets, except_spans, except_sets)
+        return False, None
+    return excepted, word if ":" not in word and NAME.fullmatch(word) else parse(word)
 
 
 def target(raw: Any) -> Target:

@@ -78,6 +78,8 @@ def _source(words: list[str]) -> _End:
 def _target(words: list[str]) -> tuple[_End, str]:
     if len(words) < 2:
         raise Wrong("the service is missing" if words else "the destination is missing", FORM)
+    if words[-1] == "at":
+        raise Wrong('"at" lacks a time', "write: at 22:30, or: at sat 22:30")
     *place, service = words
     if place == ["self"]:
         return _End("self", b"", 0), _service(service)

@@ -12,8 +12,9 @@ from typing import Annotated, Any, Final, TypeVar
 from pydantic import PlainValidator, WithJsonSchema
 
 from conntrack.policy import addresses, cases, hours, names, runtime, services, units, values
+from conntrack.policy.lists import each
 from conntrack.policy.problems import Wrong, Wrongs
-from conntrack.policy.raw import Row, Table
+from conntrack.policy.raw import Table
 
 T = TypeVar("T")
 
@@ -24,19 +25,7 @@ TEXT: Final[dict[str, Any]] = {"type": "string"}
 def many(parse: Callable[[Any], T]) -> Callable[[Any], tuple[T, ...]]:
     """A parser for one word or a list of them, which tells every wrong one."""
 
-    def parse_all(raw: Any) -> tuple[T, ...]:
-        found: list[T] = []
-        wrongs: list[Wrong] = []
-        for index, item in enumerate(raw if isinstance(raw, Row | tuple) else (raw,)):
-            try:
-                found.append(parse(item))
-            except Wrong as wrong:
-                wrongs.append(Wrong(wrong.message, wrong.hint, (index, *wrong.path)))
-        if wrongs:
-            raise Wrongs(wrongs)
-        return tuple(found)
-
-    return parse_all
+    return lambda raw: tuple(each(raw, parse))
 
 
 def one_or_more(item: dict[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from conntrack.policy.problems import Wrong, Wrongs, did_you_mean
+from conntrack.policy.lists import each
+from conntrack.policy.problems import Wrong, did_you_mean
 from conntrack.policy.raw import Row
 from conntrack.policy.units import text
 from conntrack.policy.values import Window
@@ -23,20 +24,9 @@ ALL_DAY: Final = 24 * 60
 
 def schedule(raw: Any) -> tuple[Window, ...]:
     """One line of hours, or a list of them."""
-    if not isinstance(raw, Row | tuple):
-        return (window(text(raw, "hours")),)
-    windows: list[Window] = []
-    wrongs: list[Wrong] = []
-    for index, item in enumerate(raw):
-        try:
-            windows.append(window(text(item, "hours")))
-        except Wrong as wrong:
-            wrongs.append(Wrong(wrong.message, wrong.hint, (index,)))
-    if not raw:
+    if isinstance(raw, Row) and not raw:
         raise Wrong("a schedule without hours never matches", "write hours: mon-fri 08:00-18:00")
-    if wrongs:
-        raise Wrongs(wrongs)
-    return tuple(windows)
+    return tuple(each(raw, lambda item: window(text(item, "hours"))))
 
 
 def window(word: str) -> Window:

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from conntrack.policy import units, wellknown
-from conntrack.policy.problems import Wrong, Wrongs, did_you_mean
+from conntrack.policy.lists import each
+from conntrack.policy.problems import Wrong, did_you_mean
 from conntrack.policy.raw import Row
 from conntrack.policy.values import ANY_PROTOCOL, Traffic
 
@@ -64,22 +65,13 @@ def _icmp(protocol: str, rest: str) -> Traffic:
 
 def words(raw: Any) -> tuple[str, ...]:
     """A word or a list of words, each well formed; whether names exist is for check.py."""
-    items = list(raw) if isinstance(raw, Row | tuple) else [raw]
-    if not items:
+    if isinstance(raw, Row) and not raw:
         raise Wrong("an empty list matches nothing", 'write "any" to match all traffic')
-    found: list[str] = []
-    wrongs: list[Wrong] = []
-    for index, item in enumerate(items):
-        try:
-            found.append(_well_formed(units.text(item, "a service")))
-        except Wrong as wrong:
-            wrongs.append(Wrong(wrong.message, wrong.hint, (index,)))
-    if wrongs:
-        raise Wrongs(wrongs)
-    return tuple(found)
+    return tuple(each(raw, _well_formed))
 
 
-def _well_formed(word: str) -> str:
+def _well_formed(raw: Any) -> str:
+    word = units.text(raw, "a service")
     if direct(word) is None and not NAME.fullmatch(word):
         separated = re.split(r"[,\s]+", word)
         hint = f"write a list: [{', '.join(separated)}]" if len(separated) > 1 else "https, tcp/443, udp/5000-5010 …"
