@@ -35,6 +35,7 @@ def compile_policy(document: Document, localtime: Callable[[float], struct_time]
     rate = document.settings.reject_rate
     parts.reject_limit = Limit(rate.amount, rate.period, rate.burst, rate.per_source)
     parts.digest = digest(document)
+    parts.services = dict(document.services)
     lowering = Lowering(document, parts.sets, localtime)
     parts.rules = [_rule(lowering, pair, number, rule) for pair, number, rule in document.rules()]
     compile_nat.translate(lowering, parts)

@@ -38,9 +38,16 @@ def address_table(matches: Sequence[Match], demands: Sequence[Selection | None],
                 fixed[asked] = selection
             bits.setdefault(asked, []).append(bit)
     base = mask(bits.pop(0, []))
-    groups = [(fixed[asked].ranges(), mask(found)) for asked, found in bits.items()]
-    unknown = sum(rules for ranges, rules in groups if ranges.unknown)
-    return AddressTable([(ranges.edges(version), rules) for ranges, rules in groups], base, unknown)
+    groups: list[tuple[list[bytes], int]] = []
+    unknown: list[int] = []
+    for asked, found in bits.items():
+        ranges = fixed[asked].ranges()
+        edges = ranges.edges(version)
+        if edges:
+            groups.append((edges, mask(found)))
+        if ranges.unknown:
+            unknown += found
+    return AddressTable(groups, base, mask(unknown))
 
 
 def zone_pairs(matches: Sequence[Match], rows: int, columns: int) -> list[int]:
@@ -59,6 +66,8 @@ def zone_pairs(matches: Sequence[Match], rows: int, columns: int) -> list[int]:
 
 def mask(bits: Sequence[int]) -> int:
     """The integer with these bits set."""
+    if len(bits) == 1:
+        return 1 << bits[0]
     octets = bytearray(max(bits, default=0) // 8 + 1)
     for bit in bits:
         octets[bit >> 3] |= 1 << (bit & 7)

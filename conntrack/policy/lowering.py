@@ -156,7 +156,7 @@ def equip(rule: Rule, limit: Rate | None, log: Log | None, mark: int, dscp: int)
 
 
 def text(chosen: Addresses) -> str:
-    """A selection as the rules file may have it."""
-    words = [*chosen.sets, *map(show_span, chosen.spans)]
+    """A selection in words: "set admins, 10.0.0.0/8, !10.1.0.0/16"."""
+    words = [*(f"set {name}" for name in chosen.sets), *map(show_span, chosen.spans)]
     excepted = [f"!{word}" for word in (*chosen.except_sets, *map(show_span, chosen.except_spans))]
     return ", ".join(words + excepted)

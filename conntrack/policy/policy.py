@@ -37,6 +37,7 @@ class Parts:
         self.settings = Settings()
         self.reject_limit = Limit(1, 1, 1)
         self.digest = ""
+        self.services: dict[str, tuple[str, ...]] = {}
         self.rules: list[Match] = []  # each with its `rule`
         self.arrivals: list[Match] = []  # destination NAT, each with its `nat`; zones_out by address_column
         self.departures: list[Match] = []  # source NAT, each with its `nat`
@@ -44,7 +45,7 @@ class Parts:
 
 
 class Policy:
-    """`zones`: 0 is the gateway. `sets` by name. `digest`: the same for the same content.
+    """`zones`: 0 is the gateway. `sets` and own `services` by name. `digest`: the same for the same content.
 
     `rules`: first the built-in ones, then those of the file, then the implicit ones (of NAT, and the defaults).
     Rules and NAT rules are at the place that their `number` says. `reject_limit` bounds the answers of reject rules.
@@ -56,6 +57,7 @@ class Policy:
         self.settings = parts.settings
         self.reject_limit = parts.reject_limit
         self.digest = parts.digest
+        self.services = parts.services
         self.nat_rules = parts.nat_rules
         self.rules = builtins.rules()
         self.established = self.rules[builtins.ESTABLISHED]

@@ -89,7 +89,7 @@ def edges_below(edges: bytes, address: bytes) -> i64:
 
 def split(edges: bytes, width: int) -> list[bytes]:
     """Packed edges one by one."""
-    return [edges[at : at + width] for at in range(0, len(edges), width)]
+    return [edges[at : at + width] for at in range(0, len(edges), width)] if edges else []
 
 
 def _merge(spans: list[tuple[bytes, bytes]], width: int) -> bytes:

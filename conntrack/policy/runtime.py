@@ -79,6 +79,17 @@ class Query:
         self.wall = 0.0  # Unix time, for schedules
         self.minute: i64 = -1  # of the week, from Monday 00:00: schedules go by it instead of wall; -1: by wall
 
+    def copy(self) -> Query:
+        """Another query that says the same."""
+        other = Query()
+        other.zone_in, other.zone_out, other.address_zone = self.zone_in, self.zone_out, self.address_zone
+        other.version, other.protocol = self.version, self.protocol
+        other.source, other.destination = self.source, self.destination
+        other.source_port, other.destination_port = self.source_port, self.destination_port
+        other.icmp_type, other.icmp_code = self.icmp_type, self.icmp_code
+        other.now, other.wall, other.minute = self.now, self.wall, self.minute
+        return other
+
 
 class Rule:
     """One rule as the administrator wrote it, with where it stands and how often it decided."""
@@ -130,6 +141,12 @@ class NatRule:
         self.hits: i64 = 0
         self.failures: i64 = 0  # exhausted, clash, no address
         self.rule: Rule | None = None  # forward, redirect, one-to-one: the implicit accept, with its log and mark
+
+    def target_port(self, port: i64) -> i64:
+        """Where a forward or redirect sends an outside port: to the same, to one port, or to its place in a range."""
+        if self.port_low == 0:
+            return port
+        return self.port_low + port - self.first_port if self.port_high > self.port_low else self.port_low
 
     def why(self) -> str:
         """The one sentence that logs, metrics, `flows` and `explain` all print."""

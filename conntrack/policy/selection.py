@@ -16,7 +16,7 @@ class Selection:
     """Addresses in `inside` or one of `sets`, but neither in `outside` nor in one of `outside_sets`.
 
     The sets named here are asked for every connection: those that may be replaced, and those too large for tables.
-    Members of the others belong into the Ranges. `text` is as the rules file has it: "admins, !192.0.2.1".
+    Members of the others belong into the Ranges. `text` says it in words: "set admins, !192.0.2.1".
     """
 
     def __init__(

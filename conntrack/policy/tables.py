@@ -71,19 +71,23 @@ def number_edges(ranges: Iterable[tuple[int, int]]) -> list[int]:
 def _swept(toggles: list[tuple[Edge, int]], base: int) -> tuple[list[Edge], list[int], list[int]]:
     """Edges, classes (one more than edges) and masks: walks the edges upward, each toggling the bits of its rules."""
     toggles.sort()
-    numbers = {base: 0}
+    size = max([base.bit_length(), *[rules.bit_length() for _, rules in toggles]]) // 8 + 1
+    numbers = {base.to_bytes(size, "little"): 0}  # by octets: integers of few bits share their hashes
+    masks = [base]
     edges: list[Edge] = []
     classes = [0]
     mask = base
     for edge, rules in toggles:
         mask ^= rules
-        number = numbers.setdefault(mask, len(numbers))
+        number = numbers.setdefault(mask.to_bytes(size, "little"), len(masks))
+        if number == len(masks):
+            masks.append(mask)
         if edges and edge == edges[-1]:
             classes[-1] = number
         else:
             edges.append(edge)
             classes.append(number)
-    return edges, classes, list(numbers)
+    return edges, classes, masks
 
 
 def _paged(edges: list[int], classes: list[int], size: int) -> list[list[int]]:
