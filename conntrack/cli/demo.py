@@ -36,7 +36,9 @@ _FIGURES: Final = (
 def configure(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
     parser.add_argument("--keep", action="store_true", help="leave everything running afterwards, until Ctrl-C")
-    parser.add_argument("--backend", default="auto", metavar="NAME", help="auto, netfilterqueue or netlink")
+    parser.add_argument(
+        "--queue-backend", choices=("auto", "netlink", "netfilterqueue"), default="auto", help="default auto"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -57,8 +59,8 @@ def _end(_signal: int, _frame: FrameType | None) -> None:
 
 
 def _show(net: Network, directory: Path, arguments: argparse.Namespace) -> int:
-    rules = scenes.RULES + f"\nsettings:\n  queue: {{backend: {arguments.backend}}}\n"
-    with scenes.services(net), Daemon(net.gateway, rules, directory) as daemon:
+    backend = ("--queue-backend", arguments.queue_backend)
+    with scenes.services(net), Daemon(net.gateway, scenes.RULES, directory, *backend) as daemon:
         _heading("The gateway")
         print(f"pairwall run, pid {daemon.process.pid}, in namespace {net.gateway.name}: {daemon.status()}")
         failed = _play(net)

@@ -13,6 +13,7 @@ the transport checksum; `describe` says `BAD CHECKSUM` of a packet whose checksu
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any, Final
 
 from scapy.layers.inet import ICMP, IP, TCP, UDP
@@ -38,7 +39,7 @@ _ICMP: Final = {
     "echo-request": (8, 0),
     "time-exceeded": (11, 0),
 }
-_ICMP6: Final = {
+_ICMP6: Final[dict[str, Callable[[], Any]]] = {
     "port-unreachable": lambda: ICMPv6DestUnreach(code=4),
     "prohibited": lambda: ICMPv6DestUnreach(code=1),
     "too-big": lambda: ICMPv6PacketTooBig(mtu=1280),
@@ -80,6 +81,7 @@ def _build(text: str) -> Packet:
     tos = int(values.get("dscp", 0)) << 2
     head = IPv6(src=source, dst=destination, tc=tos) if six else IP(src=source, dst=destination, flags="DF", tos=tos)
     protocol = ends["protocol"]
+    body: Packet
     if protocol == "tcp":
         body = _tcp(source_port, destination_port, names, values)
     elif protocol == "udp":

@@ -17,7 +17,7 @@ from conntrack.cli.lab.daemon import Daemon
 from conntrack.cli.lab.namespace import PREFIX, remove
 from conntrack.cli.lab.network import Network
 
-#: starts the daemon: `start(rules, *options)`; settings: with the backend are added unless the rules have their own
+#: starts the daemon: `start(rules, *options of pairwall run)`
 Start = Callable[..., Daemon]
 
 #: zones and the rules that most tests need; a test appends what it is about
@@ -57,8 +57,7 @@ def start(net: Network, backend: str, tmp_path: Path) -> Iterator[Start]:
     with contextlib.ExitStack() as stack:
 
         def starter(rules: str, *options: str) -> Daemon:
-            if "settings:" not in rules:
-                rules += f"\nsettings:\n  queue: {{backend: {backend}}}\n"
-            return stack.enter_context(Daemon(net.gateway, rules, tmp_path, *options))
+            chosen = ("--queue-backend", backend)
+            return stack.enter_context(Daemon(net.gateway, rules, tmp_path, *chosen, *options))
 
         yield starter

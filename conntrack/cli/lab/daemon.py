@@ -10,7 +10,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from subprocess import CompletedProcess
 from types import TracebackType
@@ -28,10 +28,19 @@ _PROGRAM: Final = (sys.executable, "-P", "-m", "conntrack.cli.main")
 class Daemon:
     """A running gateway; a context manager that stops it. LabError from the constructor: it did not become ready.
 
-    directory: where its rules file, control socket and log go; options: more of `pairwall run`.
+    directory: where its rules file, control socket and log go; options: more of `pairwall run`; prefix: a command
+    that starts it.
     """
 
-    def __init__(self, host: Namespace, rules: str, directory: Path, *options: str) -> None:
+    def __init__(
+        self,
+        host: Namespace,
+        rules: str,
+        directory: Path,
+        *options: str,
+        set_sysctls: bool = True,
+        prefix: Sequence[str] = (),
+    ) -> None:
         self.host = host
         self.rules = directory / "rules.yaml"
         self.control = directory / "control.sock"

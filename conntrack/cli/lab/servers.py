@@ -10,10 +10,13 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from conntrack.cli.lab.namespace import Namespace
+
+#: (datagram, (address, port) of its sender) → what it is answered with
+Answer = Callable[[bytes, tuple[str, int]], bytes]
 
 
 def sighting(name: str, peer: tuple[str, int]) -> str:
@@ -50,12 +53,13 @@ def http(host: Namespace, address: str, port: int) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def udp(host: Namespace, address: str, port: int) -> Iterator[None]:
-    """Answers every datagram meanwhile."""
+def udp(host: Namespace, address: str, port: int, answer: Answer | None = None) -> Iterator[None]:
+    """Answers every datagram meanwhile, with what `answer` makes of it if that is given."""
     server = host.socket(_family(address), socket.SOCK_DGRAM, timeout=0.05)
     server.bind((address, port))
     ended = threading.Event()
-    thread = threading.Thread(target=_answer_datagrams, args=(server, host.label, ended), daemon=True)
+    chosen = answer or (lambda _data, peer: sighting(host.label, peer).encode())
+    thread = threading.Thread(target=_answer_datagrams, args=(server, chosen, ended), daemon=True)
     thread.start()
     try:
         yield
@@ -65,11 +69,11 @@ def udp(host: Namespace, address: str, port: int) -> Iterator[None]:
         server.close()
 
 
-def _answer_datagrams(server: socket.socket, name: str, ended: threading.Event) -> None:
+def _answer_datagrams(server: socket.socket, answer: Answer, ended: threading.Event) -> None:
     while not ended.is_set():
         with contextlib.suppress(TimeoutError):
-            _, peer = server.recvfrom(65535)
-            server.sendto(sighting(name, peer[:2]).encode(), peer)
+            data, peer = server.recvfrom(65535)
+            server.sendto(answer(data, peer[:2]), peer)
 
 
 def _listener(host: Namespace, address: str, port: int) -> socket.socket:
