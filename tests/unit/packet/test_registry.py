@@ -4,7 +4,7 @@ import pytest
 
 from conntrack.packet import reason
 from conntrack.packet.errors import Malformed
-from conntrack.packet.registry import DECODERS, within_ipv4, within_ipv6
+from conntrack.packet.registry import DECODERS, Decoder, within_ipv4, within_ipv6
 from tests.unit.packet.build import decoded
 
 NAMES = [name for name, _ in DECODERS]
@@ -42,13 +42,13 @@ def test_every_decoder_that_can_refuse_is_tried_below() -> None:
 
 
 @pytest.mark.parametrize(("name", "decoder"), DECODERS, ids=NAMES)
-def test_each_leads_to_where_its_name_says(name: str, decoder: object) -> None:
+def test_each_leads_to_where_its_name_says(name: str, decoder: Decoder) -> None:
     if name == "unknown":
-        decoder(b"anything")  # type: ignore[operator]
+        decoder(b"anything")
         return
     data, expected = FAULTS[name]
     with pytest.raises(Malformed) as caught:
-        decoder(data)  # type: ignore[operator]
+        decoder(data)
     assert reason.name(caught.value.reason) == expected
 
 

@@ -4,6 +4,7 @@ import itertools
 
 import pytest
 from scapy.layers.inet import IP, TCP, UDP
+from scapy.packet import Packet as Layer
 
 from conntrack.packet.header import PLAIN
 from conntrack.packet.parse import parse
@@ -64,8 +65,8 @@ def test_a_header_cut_short() -> None:
 
 @pytest.mark.parametrize("ip", [lan(), lan6()], ids=["ipv4", "ipv6"])
 @pytest.mark.parametrize("size", [0, 1, 2, 1399])
-def test_the_checksum(ip: object, size: int) -> None:
-    data = wire(ip / TCP(flags="A") / bytes(size))  # type: ignore[operator]
+def test_the_checksum(ip: Layer, size: int) -> None:
+    data = wire(ip / TCP(flags="A") / bytes(size))
     assert decoded(data).flags == 0x10
     ports = len(data) - size - 20
     wrong = patched(data, ports, b"\x11\x11")

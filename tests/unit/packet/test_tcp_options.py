@@ -1,5 +1,7 @@
 """TCP options: what they say, and that a bad length is found when they are read and not before."""
 
+from collections.abc import Callable
+
 import pytest
 from scapy.layers.inet import IP, TCP
 
@@ -121,7 +123,7 @@ def test_a_bad_length_is_found_by_whoever_reads(options: str) -> None:
         (highest_sack, "05 0b 00 00 00 01 00 00 00 02 00 00"),
     ],
 )
-def test_a_known_option_of_another_size(read: object, options: str) -> None:
+def test_a_known_option_of_another_size(read: Callable[[Packet], object], options: str) -> None:
     with pytest.raises(Malformed) as caught:
-        read(segment(options))  # type: ignore[operator]
+        read(segment(options))
     assert caught.value.reason == reason.BAD_OPTION
