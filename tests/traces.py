@@ -115,7 +115,11 @@ class Trace:
             self.now += float(words.pop(0))
         name, arrow, kind, *details = words
         assert (name, arrow) in {("lan", ">"), ("wan", "<")}, f"{line}: lan sends with >, wan with <"
+        sender = self.sides[name]
+        before = sender.next
         outcome = self.send(self.packet(name, kind, details))
+        if outcome not in JUDGEMENTS.values():
+            sender.next = before  # it never arrives
         self.check(line, outcome, expected.split())
 
     def packet(self, name: str, kind: str, details: list[str]) -> bytes:

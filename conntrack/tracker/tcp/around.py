@@ -1,4 +1,4 @@
-"""What no table of state and flags can say: packets that the middle box had better not believe (semantics §1, 1–7).
+"""What no table of state and flags can say: packets that the middle box had better not believe.
 
 Lives here: reopening, ignored SYNs and how to come in step again, challenge ACKs, simultaneous open. May not live
 here: RSTs (reset.py) and windows (examine.py).

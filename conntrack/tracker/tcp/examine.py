@@ -1,4 +1,4 @@
-"""Whether a TCP packet fits the windows, and what it changes in them (semantics §1 "Window").
+"""Whether a TCP packet fits the windows, and what it changes in them.
 
 Lives here: the conditions I–IV and their consequences. May not live here: states and timers. The method is Guido van
 Rooij's ("Real Stateful TCP Packet Filtering in IP Filter", 2000), the limits are the kernel's.

@@ -1,7 +1,7 @@
 """The TCP tracker: puts table, windows, RST rules and timers together.
 
 Lives here: the order in which they are asked, and what an accepted packet changes. May not live here: their rules.
-Where semantics.md is silent this is Linux's nf_conntrack, which tests/kernel compares it with.
+But for tests/kernel/deliberate.py's list this does as Linux's nf_conntrack, which tests/kernel compares it with.
 """
 
 from __future__ import annotations

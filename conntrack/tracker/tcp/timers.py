@@ -10,7 +10,7 @@ from typing import Final
 from mypy_extensions import i64
 
 from conntrack.tracker.tcp.memory import Memory
-from conntrack.tracker.tcp.table import CLOSE, RST, STATES
+from conntrack.tracker.tcp.table import CLOSE, RST, STATES, SYNACK
 
 #: identical ACKs after which `retransmitted` holds (RFC 9293 §3.8.3 calls it R1)
 MOST_RETRANSMISSIONS: Final = 3
@@ -65,7 +65,8 @@ class Timers:
         """The timeout after a packet of this flag class that led to this state.
 
         The first of these that holds, and of the special ones only those that are shorter than the state's own:
-        retransmissions, an RST, data in flight (`unacknowledged`), a closed window, the state.
+        retransmissions, an RST, data in flight (`unacknowledged`), a closed window, the state. A SYN or SYNACK cannot
+        tell of a closed window: the one remembered is that of the last ACK, or 0 before the first.
         """
         own = self._by_state[state]
         if memory.retransmissions >= MOST_RETRANSMISSIONS and own > self.retransmitted:
@@ -74,6 +75,6 @@ class Timers:
             return self._by_state[CLOSE]
         if unacknowledged and own > self.unacknowledged:
             return self.unacknowledged
-        if memory.window == 0 and own > self.zero_window:
+        if memory.window == 0 and own > self.zero_window and kind > SYNACK:
             return self.zero_window
         return own

@@ -1,4 +1,4 @@
-"""What the table cannot say: reopening, ignored SYNs, challenge ACKs, simultaneous open, ASSURED (semantics §1, 1–7)."""
+"""What the table cannot say: reopening, ignored SYNs, challenge ACKs, simultaneous open, ASSURED."""
 
 from __future__ import annotations
 
