@@ -6,6 +6,7 @@ VENV    := .venv
 BIN     := $(CURDIR)/$(VENV)/bin
 STAMPS  := .venv/stamps
 OUTSIDE := build/outside
+WHEEL   := build/wheel
 SETUP   := deploy/build/setup.sh
 NEEDS    = $(BIN)/python deploy/build/requirements.py
 SOURCES := $(shell find conntrack -name '*.py' -o -name py.typed) deploy/build/hatch_build.py
@@ -14,7 +15,8 @@ PYTEST   = $(BIN)/python -P -m pytest -q
 ARGS    ?=
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test check lint unit compiled netns bench docs install-test clean setup-run setup-test setup-bench outside
+.PHONY: help demo test check lint unit compiled netns bench docs install uninstall clean outside
+.PHONY: install-test setup-run setup-test setup-bench
 
 help:
 	@echo 'make demo       run the gateway between network namespaces, with real traffic (root)'
@@ -22,6 +24,8 @@ help:
 	@echo 'make check      ruff, mypy --strict, unit, property and golden tests'
 	@echo 'make bench      speed and memory against the kernel, into build/bench.json (root)'
 	@echo 'make docs       write the generated pages of docs/'
+	@echo 'make install    put the gateway on this machine as a service: /opt/pairwall, /etc/pairwall (root)'
+	@echo 'make uninstall  take it away again; the rules stay'
 	@echo 'make clean      remove build/, dist/ and .venv'
 	@echo 'ARGS=… is passed on: make demo ARGS=--keep, make netns ARGS="-k hairpin"'
 
@@ -45,13 +49,19 @@ compiled: install-test outside
 	cd $(OUTSIDE) && PAIRWALL_EXPECT=compiled $(PYTEST) -n auto $(ARGS)
 
 netns: install-test outside
-	cd $(OUTSIDE) && PAIRWALL_EXPECT=compiled $(PYTEST) tests/netns $(ARGS)
+	cd $(OUTSIDE) && PAIRWALL_EXPECT=compiled $(PYTEST) tests/netns tests/kernel $(ARGS)
 
 bench: setup-bench install-test outside
 	cd $(OUTSIDE) && PAIRWALL_EXPECT=compiled $(BIN)/python -m tests.bench --output $(CURDIR)/build/bench.json $(ARGS)
 
 docs: setup-test $(STAMPS)/test
 	$(BIN)/python -m docs.generate
+
+install: setup-run $(STAMPS)/installed
+	deploy/install.sh install $$(readlink -f $(BIN)/python) $(WHEEL)/*.whl
+
+uninstall:
+	deploy/install.sh remove
 
 clean:
 	rm -rf build dist $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
@@ -83,7 +93,9 @@ $(STAMPS)/test: pyproject.toml $(STAMPS)/run | setup-test
 # the package, compiled; again only when a source changed
 $(STAMPS)/installed: $(STAMPS)/run $(SOURCES)
 	@echo 'installing pairwall into $(VENV) (compiles for about a minute)'
-	$(PIP) install --no-deps --no-build-isolation --force-reinstall .
+	@rm -rf $(WHEEL)
+	$(PIP) wheel --no-deps --no-build-isolation --wheel-dir $(WHEEL) .
+	$(PIP) install --no-deps --force-reinstall $(WHEEL)/*.whl
 	@cd / && $(BIN)/python -c 'import conntrack.packet.reason as m; print("installed:", "compiled" if m.__file__.endswith(".so") else "NOT compiled, slow")'
 	@touch $@
 

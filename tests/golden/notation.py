@@ -127,7 +127,7 @@ def _tcp(source: int, destination: int, names: list[str], values: dict[str, str]
 def _icmp(six: bool, name: str, values: dict[str, str]) -> Packet:
     identifier = int(values.get("id", 0))
     if six:
-        body = _ICMP6[name]()
+        body: Packet = _ICMP6[name]()
         if "id" in values:
             body.id = identifier
         return body
