@@ -12,15 +12,14 @@ from socket import AF_INET, AF_INET6, inet_pton
 from typing import NamedTuple
 
 from conntrack.engine.core import Engine
-from conntrack.nat.ports import PortUse
 from conntrack.policy.explain import explain
 from conntrack.policy.policy import DEFAULT
 from conntrack.policy.problems import Wrong
-from conntrack.policy.runtime import NatRule
 from conntrack.service.configuration import Configuration
 from conntrack.service.control import Command
 from conntrack.service.flow_commands import FlowCommands
 from conntrack.service.policy_views import nat_view, rule_view, set_view
+from conntrack.service.pools import held, outside
 from conntrack.service.protocol import MISSING, USAGE, Item, Refused
 from conntrack.service.reload import Reloader
 from conntrack.service.stats import stats
@@ -73,9 +72,11 @@ class Commands:
             yield rule_view(rule) if wanted and not silent_default else None
 
     def _nat(self, arguments: Item) -> Iterator[Item]:
-        uses = self._parts.engine.ports.uses()
-        for rule in self._parts.engine.policy.nat_rules:
-            yield nat_view(rule, self._parts.flows.zone(int(rule.zone)), held(rule, uses))
+        engine = self._parts.engine
+        for rule in engine.policy.nat_rules:
+            addresses = outside(engine, rule)
+            zone = self._parts.flows.zone(int(rule.zone))
+            yield nat_view(rule, zone, addresses or rule.addresses, held(engine, addresses))
 
     def _sets(self, arguments: Item) -> Iterator[Item]:
         text = arguments.get("holding")
@@ -96,11 +97,6 @@ class Commands:
 
     async def _reload(self, arguments: Item) -> AsyncIterator[Item]:
         yield await asyncio.shield(self._parts.reloader.request())
-
-
-def held(rule: NatRule, uses: list[PortUse]) -> int:
-    """Outside ports in use on the addresses that a rule lists."""
-    return sum(int(use.used) for use in uses if use.address in rule.addresses)
 
 
 def packed(text: str) -> bytes:

@@ -22,6 +22,7 @@ from typing import NamedTuple
 
 from conntrack.engine.core import Engine
 from conntrack.gateway.hooks.tools import HookError
+from conntrack.gateway.links.read import LinksError
 from conntrack.gateway.queue.base import Options as QueueOptions
 from conntrack.gateway.queue.base import Queue, QueueError
 from conntrack.service import logs, memory
@@ -93,7 +94,7 @@ class Daemon:
                 undo.callback(memory.give_back)
                 code = await self._wait(loop)
                 self._notifier.stopping()
-        except (QueueError, HookError) as error:
+        except (QueueError, HookError, LinksError) as error:
             raise Failure(str(error)) from None
         logger.info("ended")
         return code

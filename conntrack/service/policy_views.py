@@ -56,14 +56,14 @@ def rule_view(rule: Rule) -> Item:
     }
 
 
-def nat_view(rule: NatRule, zone: str, held: int) -> Item:
-    """One NAT rule; `held` is how many outside ports its addresses have in use."""
+def nat_view(rule: NatRule, zone: str, addresses: list[bytes], held: int) -> Item:
+    """One NAT rule; `held` is how many ports of its outside addresses are in use."""
     return {
         "number": int(rule.number),
         "name": rule.name,
         "kind": NAT_KINDS[int(rule.kind)],
         "zone": zone,
-        "addresses": [address_text(address) for address in rule.addresses],
+        "addresses": [address_text(address) for address in addresses],
         "ports": [int(rule.port_low), int(rule.port_high)] if rule.port_low else None,
         "endpoint_independent": bool(rule.endpoint_independent),
         "hits": int(rule.hits),

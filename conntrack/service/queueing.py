@@ -52,7 +52,7 @@ def catches_of(document: Document) -> Iterator[Catch]:
     """What redirects take on its way."""
     for entry in document.nat:
         if isinstance(entry, Redirect):
-            for zone in entry.from_ or tuple(document.zones):
+            for zone in entry.from_:
                 for interface in document.zones[zone].interfaces:
                     for kind in document.traffic(entry.redirect):
                         yield from catch(interface, kind, entry)

@@ -45,8 +45,6 @@ from conntrack.service.refresh import Refresher
 from conntrack.service.reload import Reloader
 from conntrack.service.settings import unchangeable
 
-#: seconds to wait for more after a change of links: they come in dozens
-SETTLE: Final = 0.05
 #: seconds between looks at the hook rules, the clock, the garbage
 LOOK: Final = 30.0
 
@@ -83,6 +81,7 @@ class Running:
         self._document = rules.document
         self._started = time.monotonic()
         self._moving: asyncio.Task[None] | None = None
+        self._stale = False
         self._chores = Chores()
         self._configuration = Configuration(surroundings.rules)
         self._configuration.worked(rules.policy.digest, time.time(), [str(one) for one in rules.document.warnings])
@@ -205,16 +204,18 @@ class Running:
         keep(self._around.state_dir, {**state, "written": time.time()})
 
     def _links_changed(self) -> None:
-        """Waits until the changes have settled, then moves once for all of them."""
+        """One move at a time; what changes during it asks for one more."""
+        self._stale = True
         if self._moving is None or self._moving.done():
             self._moving = asyncio.create_task(self._move(), name="links")
 
     async def _move(self) -> None:
-        await asyncio.sleep(SETTLE)
         engine = self._core.engine
-        topology = await self._core.host.topology(engine.policy)
-        ended = engine.move(topology, time.monotonic())
-        logger.info("links, addresses or routes changed", extra={"fields": {"connections_ended": ended}})
+        while self._stale:
+            self._stale = False
+            topology = await self._core.host.topology(engine.policy)
+            ended = engine.move(topology, time.monotonic())
+            logger.info("links, addresses or routes changed", extra={"fields": {"connections_ended": ended}})
 
     async def _look(self) -> None:
         """Every half minute."""

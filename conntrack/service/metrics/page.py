@@ -80,12 +80,13 @@ class MetricsPage:
             writer.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if len(self._clients) > CLIENTS:
-            return await reply(writer, "503 Service Unavailable", b"too many scrapes at once\n")
+        busy = len(self._clients) > CLIENTS
         try:
             head = await reader.readuntil(b"\r\n\r\n")
         except (asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             return await reply(writer, "400 Bad Request", b"not an HTTP request\n")
+        if busy:
+            return await reply(writer, "503 Service Unavailable", b"too many scrapes at once\n")
         method, path, headers = parse_head(head)
         if method not in ("GET", "HEAD"):
             return await reply(writer, "405 Method Not Allowed", b"GET or HEAD\n", extra="Allow: GET, HEAD\r\n")

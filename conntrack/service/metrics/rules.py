@@ -6,19 +6,16 @@ Lives here: the rules' own counters as families. May not live here: packets (tra
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
 
 from prometheus_client import Metric
 from prometheus_client.registry import Collector
 
 from conntrack.engine.core import Engine
-from conntrack.policy.runtime import MASQUERADE, SOURCE_NAT, NatRule
+from conntrack.packet.header import TCP, UDP
 from conntrack.service.metrics.families import Row, counter, gauge
 from conntrack.service.names import protocol_name
 from conntrack.service.policy_views import ACTIONS, NAT_KINDS
-
-#: outside ports where a rule names none (semantics §3)
-PORTS: Final = (1024, 65535)
+from conntrack.service.pools import held, outside, size
 
 
 class RulesCollector(Collector):
@@ -41,29 +38,17 @@ class RulesCollector(Collector):
         )
         text = "New connections refused because a NAT rule had no port, no address or a clash."
         yield counter("nat_failures", text, ("rule", "kind"), failures)
-        text = "Outside ports (ICMP: identifiers) of a source NAT rule that no connection holds."
+        text = "Outside ports of a source NAT rule that no connection holds."
         yield gauge("nat_ports_free", text, ("pool", "protocol"), self._free_ports())
         yield from self._sets()
 
     def _free_ports(self) -> Iterator[Row]:
-        uses = {(use.address, int(use.protocol)): int(use.used) for use in self._engine.ports.uses()}
-        for rule in self._engine.policy.nat_rules:
-            addresses = self._outside(rule)
-            low, high = (int(rule.port_low), int(rule.port_high)) if rule.port_low else PORTS
-            for protocol in (6, 17) if addresses else ():
-                used = sum(uses.get((address, protocol), 0) for address in addresses)
-                yield (rule.name, protocol_name(protocol)), max(0, len(addresses) * (high - low + 1) - used)
-
-    def _outside(self, rule: NatRule) -> list[bytes]:
-        """The addresses that a source NAT rule translates to, as things stand."""
-        if rule.kind == SOURCE_NAT:
-            return rule.addresses
-        if rule.kind != MASQUERADE:
-            return []
-        topology = self._engine.topology
-        zone = [interface for interface in topology.interfaces() if interface.zone == rule.zone]
-        both = [topology.masquerade_address(interface.index, version) for interface in zone for version in (4, 6)]
-        return [address for address in both if address]
+        engine = self._engine
+        for rule in engine.policy.nat_rules:
+            addresses = outside(engine, rule)
+            for protocol in (TCP, UDP) if addresses else ():
+                free = len(addresses) * size(rule) - held(engine, addresses, protocol)
+                yield (rule.name, protocol_name(protocol)), max(0, free)
 
     def _sets(self) -> Iterator[Metric]:
         sets = list(self._engine.policy.sets.values())

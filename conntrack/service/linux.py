@@ -1,0 +1,86 @@
+"""The machine, for real: the gateway's parts behind the daemon's interface.
+
+Lives here: which of them runs in a thread, so that no packet waits for it. May not live here: what they do (gateway/).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from conntrack.engine.topology import Topology
+from conntrack.gateway.hooks.hooks import Hooks
+from conntrack.gateway.hooks.plan import Wanted
+from conntrack.gateway.links.links import Links
+from conntrack.gateway.queue import stats
+from conntrack.gateway.queue.base import Handler, Options, Queue
+from conntrack.gateway.queue.choose import open_queue
+from conntrack.policy.policy import Policy
+
+logger = logging.getLogger("pairwall.host")
+
+
+class LinuxHost:
+    """See Host. Made and used in one asyncio loop and one network namespace."""
+
+    def __init__(self) -> None:
+        self._hooks = Hooks()
+        self._links = Links(self._links_changed, self._links_failed)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._changed: Callable[[], None] = lambda: None
+
+    async def prepare(self, set_sysctls: bool) -> list[str]:
+        """See Host. LinksError: the links cannot be read."""
+        self._loop = asyncio.get_running_loop()
+        await asyncio.to_thread(self._links.start)
+        return []
+
+    async def topology(self, policy: Policy) -> Topology:
+        """See Host."""
+        return await asyncio.to_thread(self._links.topology, policy.zone_of_interface)
+
+    def watch(self, changed: Callable[[], None]) -> None:
+        """See Host."""
+        self._changed = changed
+
+    async def own_ports(self) -> set[int]:
+        """See Host."""
+        return set()
+
+    def open_queue(self, backend: str, options: Options, handler: Handler) -> Queue:
+        """See Host."""
+        return open_queue(backend, options, handler)
+
+    def queue_stats(self, number: int) -> stats.Stats | None:
+        """See Host. The kernel tells root only."""
+        try:
+            return stats.read(number)
+        except OSError:
+            return None
+
+    async def install(self, wanted: Wanted) -> bool:
+        """See Host."""
+        return await asyncio.to_thread(self._hooks.install, wanted)
+
+    async def repair(self) -> bool:
+        """See Host."""
+        return await asyncio.to_thread(self._hooks.repair)
+
+    async def remove(self) -> None:
+        """See Host."""
+        await asyncio.to_thread(self._hooks.remove)
+
+    def close(self) -> None:
+        """See Host."""
+        self._changed = lambda: None
+        self._links.stop()
+
+    def _links_changed(self) -> None:
+        """In the links' thread."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(lambda: self._changed())
+
+    def _links_failed(self, why: str) -> None:
+        """In the links' thread; logging is safe there."""
+        logger.error("links, addresses and routes: %s", why)

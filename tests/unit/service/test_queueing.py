@@ -1,0 +1,61 @@
+"""Which packets the hook rules have to queue for the sake of NAT rules."""
+
+from __future__ import annotations
+
+from ipaddress import ip_network
+
+from conntrack.gateway.hooks.plan import Catch, Wanted
+from conntrack.policy.load import load_text
+from conntrack.service.queueing import wanted
+
+HEAD = """
+version: 1
+zones:
+  wan: {interfaces: [eth0]}
+  lan: {interfaces: [eth1, "tun+"], networks: [192.168.10.0/24]}
+"""
+
+
+def of(rules: str) -> Wanted:
+    return wanted(load_text(HEAD + rules, "rules.yaml"))
+
+
+def test_without_nat_the_own_addresses_are_enough() -> None:
+    assert of("policy: {lan -> wan: accept}") == Wanted(0, False, [], ())
+
+
+def test_queue_and_failure_come_from_the_settings() -> None:
+    found = of("settings: {on-failure: bypass, queue: {number: 7}}\npolicy: {lan -> wan: accept}")
+    assert (found.queue, found.bypass) == (7, True)
+
+
+def test_pool_addresses_and_named_destinations() -> None:
+    found = of(
+        """
+nat:
+  - {source-nat: [203.0.113.8-203.0.113.11, 203.0.113.20], at: wan, from: [lan]}
+  - {one-to-one: 203.0.113.30, at: wan, to: 192.168.10.30}
+  - {forward: tcp/443, at: wan, to: 192.168.10.20, destination: 203.0.113.40}
+  - {masquerade: wan, from: [lan]}
+"""
+    )
+    pool = ["203.0.113.8/30", "203.0.113.20/32", "203.0.113.30/32", "203.0.113.40/32"]
+    assert [str(network) for network in found.pool] == pool
+    assert found.catches == ()
+
+
+def test_a_redirect_catches_on_every_interface_of_its_zones() -> None:
+    found = of("nat: [{redirect: tcp/80, from: [lan], to: 3128}]")
+    assert found.catches == (Catch("eth1", 6, (80, 80)), Catch("tun+", 6, (80, 80)))
+
+
+def test_a_redirect_may_be_for_one_family_and_one_destination() -> None:
+    found = of("nat: [{redirect: udp/53, from: [lan], to: 53, family: ipv4, destination: 9.9.9.0/24}]")
+    assert found.catches[0] == Catch("eth1", 17, (53, 53), 4, ip_network("9.9.9.0/24"))
+    both = of("nat: [{redirect: udp/53, from: [lan], to: 53, family: ipv6}]")
+    assert both.catches[0] == Catch("eth1", 17, (53, 53), 6)
+
+
+def test_a_redirect_from_several_zones() -> None:
+    found = of("nat: [{redirect: tcp/80, from: [lan, wan], to: 3128}]")
+    assert [catch.interface for catch in found.catches] == ["eth1", "tun+", "eth0"]
