@@ -1,0 +1,1 @@
+"""Links, addresses and routes of the host, followed live, as the engine's Topology."""

@@ -1,0 +1,87 @@
+"""What the host's links, addresses and routes are at one moment, and the Topology that it makes.
+
+Lives here: plain data that can be compared, and the choices among it. May not live here: netlink (read.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from conntrack.engine.topology import Interface, Topology
+
+# Address.fitness: how fit an address is to masquerade behind
+PREFERRED: Final = 0
+DEPRECATED: Final = 1  # only where there is no better one
+UNFIT: Final = 2  # link-local, temporary, tentative
+
+#: name of an interface → number of its zone, NO_ZONE if none lists it
+ZoneOf = Callable[[str], int]
+
+
+class Link(NamedTuple):
+    """An interface. `up` is the administrator's word, not the carrier's: masquerading outlives a pulled cable."""
+
+    interface: int  # its index
+    name: str
+    up: bool
+
+
+class Address(NamedTuple):
+    """An address that the host answers to, packed."""
+
+    interface: int
+    packed: bytes
+    fitness: int
+
+
+class Broadcast(NamedTuple):
+    """A broadcast address of a link, packed."""
+
+    interface: int
+    packed: bytes
+
+
+class Route(NamedTuple):
+    """A route of the main tables. interface 0: what matches is not forwarded (blackhole, unreachable, prohibit)."""
+
+    network: bytes
+    length: int
+    metric: int
+    interface: int
+
+
+class Snapshot(NamedTuple):
+    """Everything, in the kernel's order; routes sorted so that the best of equal prefixes comes first."""
+
+    links: tuple[Link, ...] = ()
+    addresses: tuple[Address, ...] = ()
+    broadcasts: tuple[Broadcast, ...] = ()
+    routes: tuple[Route, ...] = ()
+
+
+def topology(snapshot: Snapshot, zone_of: ZoneOf) -> Topology:
+    """The engine's view of a snapshot."""
+    built = Topology()
+    for interface in _interfaces(snapshot, zone_of):
+        built.add_interface(interface)
+    for route in snapshot.routes:
+        built.add_route(route.network, route.length, route.interface)
+    return built
+
+
+def _interfaces(snapshot: Snapshot, zone_of: ZoneOf) -> list[Interface]:
+    found = {}
+    for link in snapshot.links:
+        found[link.interface] = interface = Interface(link.interface, link.name, zone_of(link.name))
+        interface.up = link.up
+    for broadcast in snapshot.broadcasts:
+        if broadcast.interface in found:
+            found[broadcast.interface].broadcasts.add(broadcast.packed)
+    for address in snapshot.addresses:
+        if address.interface in found:
+            found[address.interface].addresses.append(address.packed)
+    for address in sorted(snapshot.addresses, key=lambda one: one.fitness):  # a stable sort: the kernel's order within
+        if address.interface in found and address.fitness != UNFIT:
+            found[address.interface].sources.append(address.packed)
+    return list(found.values())
