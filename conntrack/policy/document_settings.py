@@ -98,7 +98,7 @@ class OtherTimeouts(Node):
 
 
 class Timeouts(Node):
-    """How long an idle connection is remembered, by protocol."""
+    """One group of timeouts for each protocol."""
 
     called: ClassVar[str] = "timeouts"
 
@@ -114,7 +114,7 @@ class Timeouts(Node):
 
 
 class Queue(Node):
-    """How packets reach the daemon."""
+    """The queue between the kernel and the daemon."""
 
     called: ClassVar[str] = "queue"
 
@@ -126,7 +126,7 @@ class Queue(Node):
 
 
 class Metrics(Node):
-    """The page for Prometheus."""
+    """Where the figures of the daemon can be read."""
 
     called: ClassVar[str] = "metrics"
 
@@ -134,7 +134,7 @@ class Metrics(Node):
 
 
 class Logging(Node):
-    """Where log lines go."""
+    """How the daemon logs."""
 
     called: ClassVar[str] = "log"
 
@@ -144,7 +144,7 @@ class Logging(Node):
 
 
 class Settings(Node):
-    """Everything that is not a rule. Every key has a default."""
+    """The settings. Every key has a default."""
 
     called: ClassVar[str] = "settings"
 
