@@ -1,4 +1,4 @@
-"""Writes the reference pages of docs/reference from the code: `make docs`.
+"""Writes the reference pages of docs/reference, and two files of config/, from the code: `make docs`.
 
 Lives here: how tables of the code become Markdown. May not live here: facts of their own; a page that is not current
 fails `make check` (tests/unit/docs).
@@ -17,6 +17,7 @@ from conntrack.policy.wellknown import SERVICES
 from conntrack.tracker.tcp import diagram
 
 FOLDER: Final = Path(__file__).parent / "reference"
+CONFIG: Final = Path(__file__).parents[1] / "config"
 NOTE: Final = "<!-- written by `make docs` from the code: do not edit -->\n\n"
 
 
@@ -53,11 +54,32 @@ PAGES: Final = {
 }
 
 
+def service_list() -> str:
+    """config/services: the table of services as plain text."""
+    head = (
+        "# The services that a rules file knows by name, and the traffic each stands for. This list is for reading: it\n"
+        "# is part of the program. To add names, or to give one another meaning, write them under `services:` in the\n"
+        "# rules file.\n\n"
+    )
+    return head + "".join(f"{name:<16}{words:<42}# {meaning}\n" for name, (words, meaning) in SERVICES.items())
+
+
+def schema_file() -> str:
+    """config/rules.schema.json: what editors check the examples with."""
+    return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+#: files of config/ that the code writes
+FILES: Final = {"services": service_list, "rules.schema.json": schema_file}
+
+
 def write() -> None:
-    """Writes every page."""
+    """Writes every page and file."""
     FOLDER.mkdir(exist_ok=True)
     for name, page in PAGES.items():
         (FOLDER / name).write_text(NOTE + page())
+    for name, file in FILES.items():
+        (CONFIG / name).write_text(file())
 
 
 def _key(value: dict[str, Any]) -> tuple[str, str]:

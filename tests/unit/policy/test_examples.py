@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from conntrack.policy import wellknown
 from conntrack.policy.compile import compile_policy
 from conntrack.policy.document import Document
 from conntrack.policy.load import load, load_text
@@ -114,9 +113,3 @@ def test_timeouts_in_the_guide_are_the_defaults() -> None:
             seconds = int(shown[key][:-1]) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[shown[key][-1]]
             assert seconds == getattr(group, key.replace("-", "_")), f"{protocol} {key}"
     assert len(rows) == 7
-
-
-def test_the_list_of_services_in_config_is_the_table() -> None:
-    lines = (ROOT / "config" / "services").read_text().splitlines()
-    rows = [line for line in lines if line and not line.startswith("#")]
-    assert rows == [f"{name:<16}{words:<42}# {meaning}" for name, (words, meaning) in wellknown.SERVICES.items()]
