@@ -7,7 +7,8 @@ fails `make check` (tests/unit/docs).
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,17 +19,19 @@ from conntrack.tracker.tcp import diagram
 
 FOLDER: Final = Path(__file__).parent / "reference"
 CONFIG: Final = Path(__file__).parents[1] / "config"
+#: what the keys of a mapping stand for, where they are not just names
+_EACH: Final = {"policy": "FROM -> TO"}
 NOTE: Final = "<!-- written by `make docs` from the code: do not edit -->\n\n"
 
 
 def rules() -> str:
-    """Every key of a rules file."""
+    """Every key of a rules file, in the order of the file, each model under the place where it stands first."""
     found = schema()
-    sections = [("The file", found), *found["$defs"].items()]
     parts = ["# Keys of a rules file\n\nThe guide with examples is [rules.md](../rules.md).\n"]
-    for name, model in sections:
+    for place, model in _models(found, found, "", set()):
         rows = ((f"`{key}`", *_key(value)) for key, value in model["properties"].items())
-        parts.append(f"## {name}\n\n{model['description']}\n\n{_table(('key', 'default', 'meaning'), rows)}")
+        title = f"`{place}`" if place else "The file"
+        parts.append(f"## {title}\n\n{model['description']}\n\n{_table(('key', 'default', 'meaning'), rows)}")
     return "\n".join(parts)
 
 
@@ -57,9 +60,9 @@ PAGES: Final = {
 def service_list() -> str:
     """config/services: the table of services as plain text."""
     head = (
-        "# The services that a rules file knows by name, and the traffic each stands for. This list is for reading: it\n"
-        "# is part of the program. To add names, or to give one another meaning, write them under `services:` in the\n"
-        "# rules file.\n\n"
+        "# The services that a rules file knows by name, and the traffic each stands for. This list is for reading;\n"
+        "# it is part of the program. To add names, or to give one another meaning, write them under `services:`\n"
+        "# in the rules file.\n\n"
     )
     return head + "".join(f"{name:<16}{words:<42}# {meaning}\n" for name, (words, meaning) in SERVICES.items())
 
@@ -80,6 +83,37 @@ def write() -> None:
         (FOLDER / name).write_text(NOTE + page())
     for name, file in FILES.items():
         (CONFIG / name).write_text(file())
+
+
+def _models(found: dict[str, Any], model: dict[str, Any], place: str, seen: set[str]) -> Iterator[tuple[str, Any]]:
+    """A model and those within it, depth first: (where it stands, its schema)."""
+    yield place, model
+    for key, value in model["properties"].items():
+        for reference in _references(value):
+            name = reference.rpartition("/")[2]
+            if name not in seen:
+                seen.add(name)
+                inner = found["$defs"][name]
+                each = f" {_EACH.get(key, 'NAME')}:" if "additionalProperties" in value else ""
+                kind = f" {_kebab(name)}:" if key == "nat" else ""
+                yield from _models(found, inner, f"{place} {key}:{each}{kind}".strip(), seen)
+
+
+def _kebab(name: str) -> str:
+    """OneToOne → one-to-one: the models of `nat:` are named after their key."""
+    return re.sub(r"(?<=.)([A-Z])", r"-\1", name).lower()
+
+
+def _references(value: object) -> Iterator[str]:
+    """Every $ref in a piece of a schema."""
+    if isinstance(value, dict):
+        if "$ref" in value:
+            yield value["$ref"]
+        for part in value.values():
+            yield from _references(part)
+    elif isinstance(value, list):
+        for part in value:
+            yield from _references(part)
 
 
 def _key(value: dict[str, Any]) -> tuple[str, str]:
