@@ -19,6 +19,7 @@ COMPLAINTS: Final = (
     ("quoted scalar", "the quote that begins here is not closed", "close it with the same quote"),
     ("while parsing a flow sequence", "the list that begins here is not closed", "close it with ]"),
     ("while parsing a flow mapping", "the mapping that begins here is not closed", "close it with }"),
+    ("parsing a flow node", "a word is missing here", "delete the comma or bracket too many, or close the bracket"),
     ("scanning an alias", "* begins an alias, which the rules language does not have", 'quote the word: "*…"'),
     ("scanning an anchor", "& begins an anchor, which the rules language does not have", 'quote the word: "&…"'),
     ("could not find expected ':'", "a key without its colon", "write `key: value`"),
@@ -39,8 +40,8 @@ def syntax_error(error: Any, name: str, lines: list[str]) -> tuple[Position, str
     complaint = f"{error.context or ''}: {error.problem or ''}"
     began = error.context_mark is not None and any(part in complaint for part in BEGAN)
     mark = error.context_mark if began else error.problem_mark
-    position = Position(name, mark.line + 1, mark.column + 1) if mark is not None else Position(name, 0, 0)
-    line = lines[position.line - 1] if 1 <= position.line <= len(lines) else ""
+    position = _within(Position(name, mark.line + 1, mark.column + 1), lines) if mark else Position(name, 0, 0)
+    line = lines[position.line - 1] if position.line else ""
     if "cannot start any token" in complaint:
         return position, *_stray(line, position.column)
     if line[position.column - 2 : position.column - 1] in ("]", "}") and "did not find" in complaint:
@@ -49,6 +50,13 @@ def syntax_error(error: Any, name: str, lines: list[str]) -> tuple[Position, str
         if part in complaint:
             return position, message, hint
     return position, f"not valid YAML ({error.problem})", "compare with the examples in config/examples"
+
+
+def _within(position: Position, lines: list[str]) -> Position:
+    """The same, or the end of the last line where the parser noticed only behind it."""
+    if position.line <= len(lines):
+        return position
+    return Position(position.file, len(lines), len(lines[-1]) + 1)
 
 
 def _stray(line: str, column: int) -> tuple[str, str]:

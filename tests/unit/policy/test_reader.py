@@ -154,6 +154,10 @@ SYNTAX = {
     "a: [b]: c\n": '1:7 a second ": " in one line',
     "a: [b]c\n": "1:7 something follows a closing bracket",
     "a: !b}\n": "1:4 ! begins a tag, which the rules language does not have",
+    "a: [b,,c]\n": "1:7 a word is missing here",
+    "a: [": "1:5 a word is missing here",
+    "a: {": "1:5 a word is missing here",
+    "a: [\n": "2:1 a word is missing here",
     "a: 1\nb\n": "2:1 a key without its colon",
 }
 
