@@ -38,9 +38,9 @@ def tcp(
     return header + options + data
 
 
-def udp(ports: tuple[int, int], data: bytes = b"") -> bytes:
-    """A UDP datagram without a checksum; UDP-Lite's header with coverage 8 looks the same at 0 bytes of data."""
-    return struct.pack(">HHHH", *ports, 8 + len(data), 0) + data
+def udp(ports: tuple[int, int], data: bytes = b"", checksum: int = 0) -> bytes:
+    """A UDP datagram; without data it is a UDP-Lite one too, whose checksum must not be 0."""
+    return struct.pack(">HHHH", *ports, 8 + len(data), checksum) + data
 
 
 def icmp(kind: int, code: int, identifier: int = 1, data: bytes = b"") -> bytes:
@@ -72,3 +72,31 @@ def sack(blocks: list[tuple[int, int]]) -> bytes:
     """TCP option: selective acknowledgement of these (left, right) edges, padded by two."""
     edges = b"".join(struct.pack(">II", left % 2**32, right % 2**32) for left, right in blocks)
     return bytes((1, 1, 5, 2 + len(edges))) + edges
+
+
+#: SCTP chunk types by name
+CHUNKS = {
+    "data": 0,
+    "init": 1,
+    "init-ack": 2,
+    "sack": 3,
+    "heartbeat": 4,
+    "heartbeat-ack": 5,
+    "abort": 6,
+    "shutdown": 7,
+    "shutdown-ack": 8,
+    "error": 9,
+    "cookie-echo": 10,
+    "cookie-ack": 11,
+    "shutdown-complete": 14,
+}
+
+
+def chunk(kind: int, flags: int = 0, body: bytes = b"") -> bytes:
+    """One SCTP chunk, padded."""
+    return struct.pack(">BBH", kind, flags, 4 + len(body)) + body + b"\0" * (-len(body) % 4)
+
+
+def sctp(ports: tuple[int, int], tag: int, chunks: bytes) -> bytes:
+    """An SCTP packet; its checksum is left 0."""
+    return struct.pack(">HHII", *ports, tag % 2**32, 0) + chunks

@@ -18,6 +18,11 @@ itself. What is not given is what an honest stack would send: the next number, a
     ws=SHIFT sackok mss ts bare     options; a SYN has mss unless it is bare
     sack=LEFT-RIGHT,…               blocks, of the other side's numbers
     flags=LETTERS                   instead of the kind's own: F S R P A U E C
+
+SCTP packets are named by their chunks: `init`, `cookie-ack+data`, … They carry the other side's tag, 0 with `init`.
+    tag=                            another verification tag
+    itag=                           the tag that `init` or `init-ack` names; the side's own from then on
+    t                               the T bit
 """
 
 from __future__ import annotations
@@ -86,6 +91,7 @@ class Side:
         self.port = port
         self.isn = isn
         self.next = isn  # the number after everything sent so far
+        self.tag = isn  # SCTP: what it wants to be addressed with
 
 
 class Trace:
@@ -129,7 +135,11 @@ class Trace:
         ports = (sender.port, receiver.port)
         if kind in OTHER_KINDS:
             protocol, icmp = OTHER_KINDS[kind]
-            transport = segments.icmp(icmp, 0) if icmp >= 0 else segments.udp(ports)
+            transport = (
+                segments.icmp(icmp, 0, self.sides["lan"].port) if icmp >= 0 else segments.udp(ports, checksum=0xFFFF)
+            )
+        elif set(kind.split("+")) <= segments.CHUNKS.keys() and kind != "data":
+            protocol, transport = 132, chunks(sender, receiver, kind, details)
         else:
             protocol, transport = 6, segment(sender, receiver, kind, details)
         return segments.ip(sender.address, receiver.address, protocol, transport)
@@ -246,6 +256,20 @@ def segment(sender: Side, receiver: Side, kind: str, details: list[str]) -> byte
         options,
         b"x" * numbers["len"],
     )
+
+
+def chunks(sender: Side, receiver: Side, kind: str, details: list[str]) -> bytes:
+    """An SCTP packet of a script; a tag that it names is the side's from then on."""
+    given = dict(detail.split("=") for detail in details if detail != "t")
+    assert given.keys() <= {"tag", "itag"}, f"no such detail: {details}"
+    if "itag" in given:
+        sender.tag = int(given["itag"])
+    body = b""
+    for name in kind.split("+"):
+        inside = sender.tag.to_bytes(4, "big") + bytes(12) if name.startswith("init") else bytes(4)
+        body += segments.chunk(segments.CHUNKS[name], int("t" in details), inside)
+    tag = int(given.get("tag", 0 if kind == "init" else receiver.tag))
+    return segments.sctp((sender.port, receiver.port), tag, body)
 
 
 def number(word: str, side: Side) -> int:

@@ -18,12 +18,14 @@ from conntrack.packet.header import (
     TCP,
     UDP,
     UDPLITE,
+    WHOLE,
     Packet,
 )
 from conntrack.packet.mss import clamp_mss
 from conntrack.packet.octets import word
 from conntrack.packet.parse import parse, parse_embedded
 from conntrack.packet.rewrite import deltas, set_tos, translate, translate_error
+from conntrack.packet.sctp import check_chunks
 from conntrack.packet.tcp_options import highest_sack, mss, scale_and_sack
 
 Decoder = Callable[[bytes], None]
@@ -55,6 +57,8 @@ def decode(raw: bytes, verify: bool = False) -> None:
         scale_and_sack(packet)
         highest_sack(packet)
         clamp_mss(packet, 536)
+    elif packet.protocol == SCTP and packet.fragment == WHOLE:
+        check_chunks(packet)
     _rewrite(packet)
 
 

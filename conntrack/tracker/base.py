@@ -14,7 +14,7 @@ from mypy_extensions import i64, trait
 from conntrack.flow.connection import Connection, Direction
 from conntrack.packet.header import Packet
 
-# Judgements. A judgement from 40 on is a number of packet/reason.py: the packet is INVALID for that reason.
+# Judgements. A judgement above FINISH is a number of packet/reason.py: the packet is INVALID for that reason.
 ACCEPT: Final = 0  # passes, counts, refreshes
 IGNORE: Final = 1  # passes and is translated; no change of state, window or timer
 REOPEN: Final = 2  # this connection is over: forget it and look the packet up again as a new one

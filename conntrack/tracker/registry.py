@@ -6,11 +6,12 @@ Property tests and fuzzers take their trackers from here, so that a new one is t
 
 from __future__ import annotations
 
-from conntrack.packet.header import GRE, ICMP, ICMPV6, TCP, UDP, UDPLITE
+from conntrack.packet.header import GRE, ICMP, ICMPV6, SCTP, TCP, UDP, UDPLITE
 from conntrack.tracker.base import Tracker
 from conntrack.tracker.generic import GenericTracker
 from conntrack.tracker.gre import GreTracker
 from conntrack.tracker.icmp import ICMP_QUERIES, ICMPV6_QUERIES, IcmpTracker
+from conntrack.tracker.sctp.machine import SctpTracker
 from conntrack.tracker.tcp.machine import TcpTracker
 from conntrack.tracker.udp import UdpTracker
 
@@ -32,6 +33,7 @@ class Trackers:
         self._add(ICMP, IcmpTracker("icmp", ICMP_QUERIES))
         self._add(ICMPV6, IcmpTracker("icmpv6", ICMPV6_QUERIES))
         self._add(GRE, GreTracker())
+        self._add(SCTP, SctpTracker())
 
     def all(self) -> list[Tracker]:
         """Every tracker once."""

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from conntrack.flow.pair import readable
 
 NETLINK_NETFILTER = 12
-GET = 1 << 8 | 1  # NFNL_SUBSYS_CTNETLINK, IPCTNL_MSG_CT_GET
-NLM_F_REQUEST = 1
+GET, DELETE = 1 << 8 | 1, 1 << 8 | 2  # NFNL_SUBSYS_CTNETLINK, IPCTNL_MSG_CT_*
+NLM_F_REQUEST, NLM_F_ACK = 1, 4
 NLMSG_ERROR = 2
 NESTED = 0x8000
 
@@ -27,14 +27,17 @@ STATES = {6: (1, 1), 132: (3, 1)}
 
 @dataclass(frozen=True)
 class Entry:
-    """What the kernel knows of a connection. state is -1 for protocols without one; timeout is in whole seconds."""
+    """What the kernel knows of a connection. state is -1 for protocols without one; timeout is in whole seconds.
+
+    inner: of both directions, TCP's window flags or SCTP's verification tags.
+    """
 
     state: int
     timeout: int
     replied: bool
     assured: bool
     packets: tuple[int, int]
-    flags: tuple[int, int] = (0, 0)
+    inner: tuple[int, int] = (0, 0)
 
 
 def open_socket() -> socket.socket:
@@ -46,12 +49,22 @@ def open_socket() -> socket.socket:
 
 def ask(netlink: socket.socket, key: bytes) -> Entry | None:
     """The entry whose original or reply key this is; None if there is none."""
-    body = bytes((socket.AF_INET if len(key) == 14 else socket.AF_INET6, 0, 0, 0)) + tuple_of(key)
-    netlink.send(struct.pack("=IHHII", 16 + len(body), GET, NLM_F_REQUEST, 1, 0) + body)
-    answer = netlink.recv(65536)
+    answer = request(netlink, GET, 0, key)
     if struct.unpack_from("=H", answer, 4)[0] == NLMSG_ERROR:
         return None
     return entry(attributes(answer[20 : struct.unpack_from("=I", answer)[0]]), key[0])
+
+
+def forget(netlink: socket.socket, key: bytes) -> None:
+    """Deletes the entry whose original or reply key this is, if there is one."""
+    request(netlink, DELETE, NLM_F_ACK, key)
+
+
+def request(netlink: socket.socket, kind: int, flags: int, key: bytes) -> bytes:
+    """Sends a request about one entry; returns the answer."""
+    body = bytes((socket.AF_INET if len(key) == 14 else socket.AF_INET6, 0, 0, 0)) + tuple_of(key)
+    netlink.send(struct.pack("=IHHII", 16 + len(body), kind, NLM_F_REQUEST | flags, 1, 0) + body)
+    return netlink.recv(65536)
 
 
 def tuple_of(key: bytes) -> bytes:
@@ -76,20 +89,19 @@ def tuple_of(key: bytes) -> bytes:
 def entry(found: dict[int, bytes], protocol: int) -> Entry:
     """An answer's attributes as an Entry."""
     status = number(found[STATUS])
-    state, flags = -1, (0, 0)
+    state, inner = -1, (0, 0)
     if protocol in STATES and PROTOINFO in found:
         member, attribute_of_state = STATES[protocol]
         info = attributes(attributes(found[PROTOINFO])[member])
         state = info[attribute_of_state][0]
-        if protocol == 6:
-            flags = (info[4][0], info[5][0])
+        inner = (info[4][0], info[5][0]) if protocol == 6 else (number(info[2]), number(info[3]))
     return Entry(
         state,
         number(found.get(TIMEOUT, b"\0\0\0\0")),
         bool(status & SEEN_REPLY),
         bool(status & ASSURED),
         (packets(found.get(COUNTERS_ORIGINAL)), packets(found.get(COUNTERS_REPLY))),
-        flags,
+        inner,
     )
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from conntrack.packet.header import ACK, RST, TCP, Packet
+from conntrack.packet import sctp
+from conntrack.packet.header import ACK, RST, SCTP, TCP, UDPLITE, Packet
 
 
 class Difference(NamedTuple):
@@ -24,12 +25,32 @@ def _reset_without_proof(packet: Packet, theirs: str, ours: str) -> bool:
     return reset and packet.ack == 0 and theirs != "invalid" and ours == "invalid"
 
 
+def _invalid_bundle(packet: Packet, theirs: str, ours: str) -> bool:
+    bundle = packet.protocol == SCTP and sctp.following(packet, packet.payload) >= 0
+    return bundle and theirs == ours == "invalid"
+
+
+def _young_udplite(packet: Packet, theirs: str, ours: str) -> bool:
+    return packet.protocol == UDPLITE and theirs == ours == "established"
+
+
 DIFFERENCES = (
     Difference(
         "reset-without-proof",
         "An RST+ACK with ack 0 proves nothing: before a connection is assured its sequence number must be exact. "
         "The kernel takes the 0 for a perfect acknowledgement, as OpenBSD's pf did until it was found exploitable.",
         _reset_without_proof,
+    ),
+    Difference(
+        "invalid-bundle",
+        "An SCTP packet that is INVALID for one of its chunks changes no state. The kernel keeps what earlier chunks "
+        "did, so that beside an ABORT with a wrong tag an ERROR closes an association without any proof.",
+        _invalid_bundle,
+    ),
+    Difference(
+        "young-udplite",
+        "An answered UDP-Lite flow is a stream after two seconds, like UDP's. The kernel has that rule for UDP alone.",
+        _young_udplite,
     ),
 )
 

@@ -24,8 +24,8 @@ class Host:
         self.scale = 0
 
 
-def sequence(chance: random.Random, longest: int = 14) -> list[str]:
-    """Lines of one connection."""
+def sequence(chance: random.Random, longest: int = 14) -> tuple[list[str], int]:
+    """Lines of one connection, and the IP version to play them in."""
     isns = START if chance.random() < 0.7 else (chance.choice((0, 2**32 - 50, 2**31 - 20)), chance.randrange(2**32))
     hosts = {"lan": Host(isns[0]), "wan": Host(isns[1])}
     lines = []
@@ -37,7 +37,7 @@ def sequence(chance: random.Random, longest: int = 14) -> list[str]:
     for _ in range(chance.randint(1, longest)):
         name = chance.choice(("lan", "wan"))
         lines.append(packet(chance, hosts, name, chance.choice(KINDS), honest=chance.random() < 0.6))
-    return lines
+    return lines, chance.choice((4, 4, 6))
 
 
 def packet(chance: random.Random, hosts: dict[str, Host], name: str, kind: str, honest: bool) -> str:

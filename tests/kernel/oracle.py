@@ -10,7 +10,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-from tests.kernel.conntrack_netlink import Entry, ask, open_socket
+from tests.kernel.conntrack_netlink import Entry, ask, forget, open_socket
 from tests.kernel.namespaces import HOST_MAC, ROUTER_MAC, inside, routed, run, set_sysctl
 
 #: TTL or hop limit on arrival → `ct state`
@@ -67,6 +67,10 @@ class Oracle:
     def entry(self, key: bytes) -> Entry | None:
         """The kernel's entry of this original or reply key (flow/pair.py)."""
         return ask(self._netlink, key)
+
+    def forget(self, key: bytes) -> None:
+        """Deletes the kernel's entry of this key."""
+        forget(self._netlink, key)
 
     def set(self, name: str, value: int) -> None:
         """Sets a sysctl of net.netfilter in the router's namespace: "nf_conntrack_tcp_loose", 0."""

@@ -1,4 +1,4 @@
-"""Trackers under arbitrary packets: nothing raises, states stay in the table, and an accepted packet has a future.
+"""TCP under arbitrary packets: nothing raises, states stay in the table, and an accepted packet has a future.
 
 Also: an INVALID or ignored packet never refreshes, and the windows stay 32-bit numbers.
 """
@@ -9,10 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conntrack.flow.connection import ASSURED, SEEN_REPLY, Connection
-from conntrack.packet.header import Packet
-from conntrack.packet.parse import parse
-from conntrack.tracker.base import ACCEPT, FINISH, IGNORE, REOPEN
-from conntrack.tracker.registry import Trackers
 from conntrack.tracker.tcp import table
 from conntrack.tracker.tcp.machine import TcpTracker
 from conntrack.tracker.tcp.memory import Memory
@@ -82,25 +78,3 @@ def test_any_segments(script: list[tuple[tuple[bool, bytes], float]], loose: boo
         source, destination = LAN if from_lan else reversed(LAN)
         outcome = trace.send(segments.ip(source, destination, 6, segment))
         check(trace, outcome, deadline, before)
-
-
-@given(st.data(), st.lists(st.booleans(), min_size=1, max_size=8))
-def test_any_protocol(data: st.DataObject, script: list[bool]) -> None:
-    """Every tracker of the registry, on every packet that parses, says one of its judgements."""
-    tracker = data.draw(st.sampled_from(sorted(Trackers().all(), key=lambda tracker: tracker.name())))
-    number = next(at for at in range(256) if Trackers().by_number[at].name() == tracker.name())
-    packet = Packet()
-    parse(segments.ip(*LAN, 17, segments.udp((1, 2))), packet, False)
-    packet.protocol = number
-    packet.flags = 0x02
-    connection = Connection(1, bytes((number, 0)) + packet.pair, bytes((number, 1)) + packet.pair, 50.0)
-    tracker.open(packet, connection, 50.0)
-    assert connection.deadline > 50.0
-    now = 50.0
-    for original in script:
-        now += data.draw(PAUSES)
-        judgement = tracker.judge(packet, connection.original if original else connection.reply, now)
-        assert judgement in (ACCEPT, IGNORE, REOPEN, FINISH) or judgement >= 40
-        assert connection.state < len(tracker.states())
-        if judgement == ACCEPT:
-            assert connection.deadline > now

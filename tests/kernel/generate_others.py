@@ -1,0 +1,72 @@
+"""Random SCTP associations, UDP flows and ICMP queries for the comparison, as lines of tests/traces.py."""
+
+from __future__ import annotations
+
+import random
+
+HANDSHAKE = (("lan", "init"), ("wan", "init-ack"), ("lan", "cookie-echo"), ("wan", "cookie-ack"))
+CHUNKS = (
+    "init",
+    "init-ack",
+    "cookie-echo",
+    "cookie-ack",
+    "data+sack",
+    "sack",
+    "heartbeat",
+    "heartbeat-ack",
+    "shutdown",
+    "shutdown-ack",
+    "shutdown-complete",
+    "abort",
+    "error",
+    "heartbeat+data",
+    "cookie-echo+data",
+    "cookie-ack+data",
+    "shutdown+sack",
+    "error+abort",
+    "data+init",
+    "data+cookie-ack",
+    "heartbeat+heartbeat",
+)
+#: kinds of one socket pair, by IP version
+EXCHANGES = {
+    4: (
+        ("udp",),
+        ("udplite",),
+        ("echo", "echo-reply"),
+        ("timestamp", "timestamp-reply"),
+        ("mask", "mask-reply"),
+        ("esp",),
+    ),
+    6: (("udp",), ("udplite",), ("echo6", "echo6-reply"), ("esp",)),
+}
+
+
+def association(chance: random.Random, longest: int = 12) -> tuple[list[str], int]:
+    """Lines of one association, and the IP version to play them in. Tags are often right, and else each other's."""
+    tags = {"lan": chance.randrange(1, 2**32), "wan": chance.randrange(1, 2**32)}
+    steps = list(HANDSHAKE[: chance.choice((0, 1, 2, 3, 4, 4, 4, 4))])
+    steps += [(chance.choice(("lan", "wan")), chance.choice(CHUNKS)) for _ in range(chance.randint(1, longest))]
+    lines = []
+    for place, (name, kind) in enumerate(steps):
+        odd = place >= len(HANDSHAKE) and chance.random() < 0.3
+        if odd and chance.random() < 0.3:
+            tags[name] = chance.randrange(1, 2**32)
+        tag = 0 if kind == "init" else tags["wan" if name == "lan" else "lan"]
+        if odd:
+            tag = chance.choice((0, tags[name], 12345, tag))
+        reflected = " t" if chance.random() < 0.2 else ""
+        lines.append(f"{name} {'>' if name == 'lan' else '<'} {kind} tag={tag} itag={tags[name]}{reflected}")
+    return lines, chance.choice((4, 4, 6))
+
+
+def exchange(chance: random.Random, longest: int = 6) -> tuple[list[str], int]:
+    """Lines of one flow of a protocol without a handshake, and the IP version to play them in."""
+    version = chance.choice((4, 6))
+    kinds = chance.choice(EXCHANGES[version])
+    lines = []
+    for _ in range(chance.randint(1, longest)):
+        name = chance.choice(("lan", "lan", "wan"))
+        kind = kinds[0] if name == "lan" else kinds[-1]
+        lines.append(f"{name} {'>' if name == 'lan' else '<'} {kind}")
+    return lines, version
