@@ -1,7 +1,8 @@
 """The sans-IO core: one packet in, one verdict out.
 
 Lives here: the path of a packet, in the order in which it happens. May not live here: how a new connection is
-decided on (admit.py), ICMP errors (related.py), hairpin's second crossing (hairpin.py), sockets, clocks.
+decided on (admit.py), how a packet leaves (leave.py), ICMP errors (related.py), hairpin's second crossing
+(hairpin.py), sockets, clocks.
 """
 
 from __future__ import annotations
@@ -13,25 +14,25 @@ from mypy_extensions import i64
 from conntrack.engine.admit import Admission
 from conntrack.engine.counters import Counters
 from conntrack.engine.events import Observer
-from conntrack.engine.hairpin import first_crossing, second_crossing
+from conntrack.engine.hairpin import second_crossing
+from conntrack.engine.leave import count, leave, note
+from conntrack.engine.offload import Offload, may_carry
 from conntrack.engine.related import Errors
 from conntrack.engine.renewal import move, swap
 from conntrack.engine.state import State
 from conntrack.engine.topology import Topology
 from conntrack.engine.trace import Trace
-from conntrack.engine.verdict import ACCEPT, DONE, FORWARD, HALF, PREROUTING
-from conntrack.flow.connection import LOGGED, REWRITE_DESTINATION, REWRITE_SOURCE, Connection, Direction
+from conntrack.engine.verdict import ACCEPT, FORWARD, HALF, PREROUTING
+from conntrack.flow.connection import OFFLOADED, REWRITE_DESTINATION, REWRITE_SOURCE, Connection, Direction
 from conntrack.flow.ending import CLOSED, REOPENED, TIMEOUT
 from conntrack.flow.pair import prefixes
-from conntrack.flow.table import Table, source_of
+from conntrack.flow.table import Table
 from conntrack.nat.ports import Ports
 from conntrack.packet import reason
 from conntrack.packet.errors import Malformed
 from conntrack.packet.header import ICMP_ERROR, WHOLE, Packet
 from conntrack.packet.parse import parse
-from conntrack.packet.rewrite import set_tos, translate
 from conntrack.policy.policy import Policy
-from conntrack.policy.runtime import Rule
 from conntrack.tracker.base import FINISH, IGNORE, REOPEN
 from conntrack.tracker.registry import Trackers
 
@@ -47,6 +48,7 @@ class Engine:
         self._directions = self._state.table.directions
         self._admission = Admission(self._state)
         self._errors = Errors(self._state)
+        self._offload: Offload | None = None
         swap(self._state, self._trackers, policy)
 
     @property
@@ -88,6 +90,11 @@ class Engine:
         """Sets who is told of connections and logged packets."""
         self._state.observer = observer
 
+    def carry(self, offload: Offload | None) -> None:
+        """Sets what carries established connections past the queue; None: nothing does."""
+        self._state.offload = offload
+        self._offload = offload
+
     def set_wall(self, offset: float) -> None:
         """Sets Unix time minus the clock that `now` is on, for schedules."""
         self._state.wall = offset
@@ -118,16 +125,24 @@ class Engine:
         direction = self._directions.get(key)
         if direction is not None:
             connection = direction.connection
+            if connection.status & OFFLOADED:
+                self._recall(connection, now)
             if connection.deadline > now:
                 return self._known(packet, key, direction, connection, hook, inbound, outbound, now)
             self._state.end(connection, TIMEOUT, now)
         return self._new(packet, key, hook, inbound, outbound, now)
 
     def expire(self, now: float, budget: int = 1000) -> int:
-        """Ends connections whose time is up, up to `budget` at a call; returns how many were ended."""
-        gone = self._state.table.wheel.expired(now, budget)
+        """Ends connections whose time is up, up to `budget` at a call; returns how many were due."""
+        state = self._state
+        gone = state.table.wheel.expired(now, budget)
+        if self._offload is not None:
+            self._offload.refresh([connection for connection in gone if connection.status & OFFLOADED], now)
         for connection in gone:
-            self._state.end(connection, TIMEOUT, now)
+            if connection.deadline > now:
+                state.table.wheel.file(connection)
+            else:
+                state.end(connection, TIMEOUT, now)
         return len(gone)
 
     def next_deadline(self) -> float:
@@ -146,6 +161,11 @@ class Engine:
         """Ends one connection (an administrator's delete)."""
         self._state.end(connection, ending, now)
 
+    def _recall(self, connection: Connection, now: float) -> None:
+        """A packet of a carried connection that its carrier would not judge: we must know all that it knew."""
+        if self._offload is not None:
+            self._offload.recall(connection, now)
+
     def _refuse(self, packet: Packet, why: i64, inbound: i64, outbound: i64) -> tuple[int, bytes | None, int]:
         topology = self._state.topology
         zone_in = topology.zone_of(inbound) if inbound else -1
@@ -159,8 +179,8 @@ class Engine:
         direction = self._admission.admit(packet, key, hook, inbound, outbound, now)
         if direction is None:
             return self._admission.answer
-        self._count(packet, direction, direction.connection, now)
-        return self._leave(packet, direction, direction.connection, hook)
+        count(self._state, packet, direction, direction.connection, now)
+        return leave(packet, direction, direction.connection, hook)
 
     def _known(
         self,
@@ -182,7 +202,7 @@ class Engine:
         status = connection.status
         judgement = self._trackers.by_number[packet.protocol].judge(packet, direction, now)
         if judgement > FINISH:
-            self._note(direction, connection)
+            note(self._state, direction, connection)
             return self._refuse(packet, judgement, inbound, outbound)
         if judgement == REOPEN:
             self._state.end(connection, REOPENED, now)
@@ -194,54 +214,10 @@ class Engine:
             table.eviction.place(connection)
         if connection.deadline < connection.due - 1.0:
             table.wheel.refile(connection)
-        self._count(packet, direction, connection, now, judgement != IGNORE)
-        outcome = self._leave(packet, direction, connection, hook)
+        count(self._state, packet, direction, connection, now, judgement != IGNORE)
+        outcome = leave(packet, direction, connection, hook)
         if judgement == FINISH:
             self._state.end(connection, CLOSED, now)
+        elif self._offload is not None and may_carry(connection):
+            self._offload.offer(connection, now)
         return outcome
-
-    def _count(
-        self, packet: Packet, direction: Direction, connection: Connection, now: float, counts: bool = True
-    ) -> None:
-        """A passed packet counts for its zone pair, and for its connection unless the tracker ignored it."""
-        length = packet.length
-        if counts:
-            direction.packets += 1
-            direction.octets += length
-            connection.seen = now
-        counters = self._state.counters
-        zone_in, zone_out = i64(connection.zone_in), i64(connection.zone_out)
-        pair = counters.pair(zone_in, zone_out) if direction.original else counters.pair(zone_out, zone_in)
-        counters.accepted_packets[pair] += 1
-        counters.accepted_octets[pair] += int(length)
-        self._note(direction, connection)
-        if connection.status & LOGGED:
-            self._log(packet, connection, now)
-
-    def _note(self, direction: Direction, connection: Connection) -> None:
-        trace = self._state.trace
-        trace.direction = "original" if direction.original else "reply"
-        trace.connection = connection
-
-    def _log(self, packet: Packet, connection: Connection, now: float) -> None:
-        observer = self._state.observer
-        rule = connection.rule
-        if observer is not None and isinstance(rule, Rule) and rule.may_log(source_of(connection.original.key), now):
-            observer.logged(rule, packet, "accept", now)
-
-    def _leave(
-        self, packet: Packet, direction: Direction, connection: Connection, hook: i64
-    ) -> tuple[int, bytes | None, int]:
-        """The packet as it leaves this hook, and the mark that tells the next one what is done."""
-        out: bytes | None = None
-        mark = i64(connection.mark)
-        rewrites = direction.rewrites
-        if hook == PREROUTING:
-            mark |= DONE
-            if rewrites == REWRITE_SOURCE | REWRITE_DESTINATION:
-                return ACCEPT, first_crossing(packet, direction), int(connection.mark | HALF)
-        if rewrites:
-            out = translate(packet, direction.translated, i64(direction.address_delta), i64(direction.port_delta))
-        if connection.dscp >= 0:
-            out = set_tos(packet.raw if out is None else out, int(i64(connection.dscp) << 2 | packet.tos & 3))
-        return ACCEPT, out, int(mark)

@@ -12,10 +12,11 @@ from mypy_extensions import i64
 
 from conntrack.engine.counters import Counters
 from conntrack.engine.events import Observer
+from conntrack.engine.offload import Offload
 from conntrack.engine.topology import Topology
 from conntrack.engine.trace import DROPPED, Trace
 from conntrack.engine.verdict import DROP
-from conntrack.flow.connection import Connection
+from conntrack.flow.connection import OFFLOADED, Connection
 from conntrack.flow.table import Table
 from conntrack.nat.choice import Chooser
 from conntrack.nat.ports import Ports
@@ -40,11 +41,14 @@ class State:
         self.counters = Counters(len(policy.zones))
         self.zone_population: list[int] = [0] * len(policy.zones)
         self.observer: Observer | None = None
+        self.offload: Offload | None = None
         self.trace = Trace()
         self.wall = 0.0  # Unix time minus the clock that `now` is on
 
     def end(self, connection: Connection, ending: int, now: float) -> None:
         """The one place where a connection leaves: tells, counts, gives its port back, forgets."""
+        if connection.status & OFFLOADED and self.offload is not None:
+            self.offload.recall(connection, now)
         observer = self.observer
         if observer is not None:
             observer.ended(connection, ending, now)

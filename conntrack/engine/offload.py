@@ -1,0 +1,53 @@
+"""Established connections that leave the queue: what the engine asks of whatever carries them meanwhile.
+
+Lives here: the interface, and which connections may be carried (semantics §6). May not live here: the carrier
+(gateway/fastpath), which alone sets and clears OFFLOADED.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mypy_extensions import trait
+
+from conntrack.flow.connection import ASSURED, CLOSING, LOGGED, OFFLOADED, SEEN_REPLY, Connection
+from conntrack.packet.header import ICMP, ICMPV6, TCP, UDP
+from conntrack.policy.runtime import SELF, Rule
+from conntrack.tracker.tcp.table import ESTABLISHED
+
+#: seen every packet of, already carried, or about to end
+_NEVER: Final = LOGGED | OFFLOADED | CLOSING
+
+
+@trait
+class Offload:
+    """Carries connections past the queue. Called from the packet loop: must return at once."""
+
+    def offer(self, connection: Connection, now: float) -> None:
+        """Takes a connection over, if it can: sets OFFLOADED. One that it cannot take now is offered again later."""
+        raise NotImplementedError
+
+    def recall(self, connection: Connection, now: float) -> None:
+        """Gives a connection back: windows, counters, seen and deadline are exactly as if every packet had been judged.
+
+        From here on its packets come to the queue; clears OFFLOADED.
+        """
+        raise NotImplementedError
+
+    def refresh(self, connections: list[Connection], now: float) -> None:
+        """Brings counters, seen and deadline of carried connections up to date; they stay carried."""
+        raise NotImplementedError
+
+
+def may_carry(connection: Connection) -> bool:
+    """Whether a connection is one that need not be judged packet by packet."""
+    status = connection.status
+    if status & _NEVER or connection.zone_in == SELF or connection.zone_out == SELF:
+        return False
+    rule = connection.rule
+    if isinstance(rule, Rule) and rule.helpers:
+        return False
+    protocol = connection.protocol
+    if protocol == TCP:
+        return status & ASSURED != 0 and connection.state == ESTABLISHED
+    return status & SEEN_REPLY != 0 and (protocol == UDP or protocol == ICMP or protocol == ICMPV6)
