@@ -208,8 +208,8 @@ def test_many_changes_at_once_are_told_a_few_times(followed: Followed) -> None:
     began = time.monotonic()
     followed.host.ip(*(f"route add 10.{number >> 8}.{number & 255}.0/24 dev eth1" for number in range(500)))
     told = 0
-    while len(followed.links._snapshot.routes) < 500:
+    while followed.route("10.1.243.1") != "eth1":
         followed.changes.get(timeout=5)
         told += 1
     assert told <= (time.monotonic() - began) / 0.05 + 1
-    assert followed.route("10.1.200.1") == "eth1"
+    assert followed.route("10.0.0.1") == "eth1"
