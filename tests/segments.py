@@ -74,6 +74,20 @@ def sack(blocks: list[tuple[int, int]]) -> bytes:
     return bytes((1, 1, 5, 2 + len(edges))) + edges
 
 
+#: DCCP packet types by name
+DCCP_TYPES = ("request", "response", "data", "ack", "dataack", "closereq", "close", "reset", "sync", "syncack")
+
+
+def dccp(ports: tuple[int, int], kind: int, seq: int, ack: int | None = None, long: bool = True) -> bytes:
+    """A DCCP packet without data or options; with 48-bit numbers, or with a 24-bit one and no acknowledgement."""
+    words = (12 if not long else 16 if ack is None else 24) // 4
+    start = struct.pack(">HHBBHB", *ports, words, 0, 0, kind << 1 | long)
+    if not long:
+        return start + (seq % 2**24).to_bytes(3, "big")
+    acknowledgement = b"" if ack is None else (ack % 2**48).to_bytes(8, "big")
+    return start + b"\0" + (seq % 2**48).to_bytes(6, "big") + acknowledgement
+
+
 #: SCTP chunk types by name
 CHUNKS = {
     "data": 0,

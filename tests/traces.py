@@ -23,6 +23,8 @@ SCTP packets are named by their chunks: `init`, `cookie-ack+data`, … They carr
     tag=                            another verification tag
     itag=                           the tag that `init` or `init-ack` names; the side's own from then on
     t                               the T bit
+
+DCCP packets are named `dccp-request`, `dccp-response` and so on; seq= and ack= are as they stand, 1 by default.
 """
 
 from __future__ import annotations
@@ -138,6 +140,11 @@ class Trace:
             transport = (
                 segments.icmp(icmp, 0, self.sides["lan"].port) if icmp >= 0 else segments.udp(ports, checksum=0xFFFF)
             )
+        elif kind.startswith("dccp-"):
+            numbers = {name: int(value) for name, _, value in (detail.partition("=") for detail in details)}
+            kind_number = segments.DCCP_TYPES.index(kind.removeprefix("dccp-"))
+            ack = None if kind_number in (0, 2) else numbers.get("ack", 1)
+            protocol, transport = 33, segments.dccp(ports, kind_number, numbers.get("seq", 1), ack)
         elif set(kind.split("+")) <= segments.CHUNKS.keys() and kind != "data":
             protocol, transport = 132, chunks(sender, receiver, kind, details)
         else:

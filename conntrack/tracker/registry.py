@@ -6,8 +6,9 @@ Property tests and fuzzers take their trackers from here, so that a new one is t
 
 from __future__ import annotations
 
-from conntrack.packet.header import GRE, ICMP, ICMPV6, SCTP, TCP, UDP, UDPLITE
+from conntrack.packet.header import DCCP, GRE, ICMP, ICMPV6, SCTP, TCP, UDP, UDPLITE
 from conntrack.tracker.base import Tracker
+from conntrack.tracker.dccp.machine import DccpTracker
 from conntrack.tracker.generic import GenericTracker
 from conntrack.tracker.gre import GreTracker
 from conntrack.tracker.icmp import ICMP_QUERIES, ICMPV6_QUERIES, IcmpTracker
@@ -34,6 +35,7 @@ class Trackers:
         self._add(ICMPV6, IcmpTracker("icmpv6", ICMPV6_QUERIES))
         self._add(GRE, GreTracker())
         self._add(SCTP, SctpTracker())
+        self._add(DCCP, DccpTracker())
 
     def all(self) -> list[Tracker]:
         """Every tracker once."""

@@ -18,6 +18,7 @@ BEGINNINGS = {
     "icmp": (4, "echo", "echo-reply"),
     "icmpv6": (6, "echo6", "echo6-reply"),
     "sctp": (4, "init", "init-ack"),
+    "dccp": (6, "dccp-request", "dccp-response"),
     "gre": (4, "gre", "gre"),
     "other": (6, "esp", "esp"),
 }
