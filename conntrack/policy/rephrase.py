@@ -24,9 +24,12 @@ def tell(model: type[Node], data: Table, error: ValidationError, report: Report)
     """Report every finding about a mapping; the paths of what is to be left out of it are returned."""
     broken = set()
     for finding in error.errors(include_url=False):
-        place = [step for step in finding["loc"] if step != "[key]" and not str(step).startswith("<")]
+        place = list(finding["loc"])
+        of_key = len(place) > 1 and place[-1] == "[key]"  # pydantic's way to say that the key itself is wrong
+        if of_key:
+            place.pop()
         broken.add(_culprit(data, place))
-        at_key = "[key]" in finding["loc"] or finding["type"] == "extra_forbidden"
+        at_key = of_key or finding["type"] == "extra_forbidden"
         for wrong in _wrongs(model, finding):
             report.error(_position(data, [*place, *wrong.path], at_key, wrong, report), wrong.message, wrong.hint)
     return broken

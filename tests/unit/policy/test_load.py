@@ -134,6 +134,25 @@ def test_a_pair_that_cannot_be_read_does_not_hide_the_others(told: Callable[[str
     ]
 
 
+def test_keys_of_any_spelling_are_told(told: Callable[[str], list[str]]) -> None:
+    assert told("""\
+        '<masquerade>': 1
+        '[key]': 2
+        '': 3
+        policy: {'[key]': accept}
+        services: {'[key]': http}
+        nat: [{'<forward>': 1}, {masquerade: wan, '[key]': 1}]
+        """) == [
+        '6:1 a rules file has no key "<masquerade>"',
+        '7:1 a rules file has no key "[key]"',
+        '8:1 a rules file has no key ""',
+        '9:10 "[key]" is not a pair of zones',
+        '10:12 "[key]" cannot be the name of a service',
+        "11:7 this entry does not say what kind of translation it is",
+        '11:43 a masquerade entry has no key "[key]"',
+    ]
+
+
 def test_a_thousand_rules_and_twenty_thousand_networks_load_at_once(tmp_path: Path) -> None:
     write(tmp_path / "list.txt", "".join(f"10.{n >> 8 & 255}.{n & 255}.{n >> 16 << 4}/28\n" for n in range(20_000)))
     zones = "".join(f"  z{n}: {{interfaces: [eth{n}], networks: [10.{n}.0.0/16]}}\n" for n in range(20))
