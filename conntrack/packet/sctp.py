@@ -32,7 +32,7 @@ HEADER: Final = 4
 _INIT_LENGTH: Final = 20
 
 #: types of this number and above are not told apart in a set of types
-_TYPES: Final = 32
+_TYPES: Final = 16
 _ALONE: Final = 1 << INIT | 1 << INIT_ACK | 1 << SHUTDOWN_COMPLETE
 _FIRST: Final = 1 << COOKIE_ECHO | 1 << COOKIE_ACK
 
@@ -43,7 +43,7 @@ def verification_tag(packet: Packet) -> i64:
 
 
 def check_chunks(packet: Packet) -> i64:
-    """Walks every chunk; returns the set of their types: bit N for a type N below 32.
+    """Walks every chunk; returns the set of their types: bit N for a type N below 16.
 
     Raises Malformed(BAD_CHUNK): no chunk, a length that cannot be, INIT, INIT ACK or SHUTDOWN COMPLETE beside another
     chunk, a cookie chunk that is not the first. Up to three bytes after the last chunk are taken for padding.
