@@ -7,7 +7,6 @@ for files of 100 000 lines. May not live here: reading such files (setfile.py), 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 from typing import Any, Final
 
@@ -160,8 +159,3 @@ def listen(raw: Any) -> Listen:
     if found.span.low != found.span.high:
         raise Wrong(f'"{word}" is more than one address', "a single address is wanted here")
     return Listen(show(found.span.low), found.port)
-
-
-def one_family(spans: Iterable[Span]) -> bool:
-    """Whether all are of one IP version."""
-    return len({len(found.low) for found in spans}) <= 1

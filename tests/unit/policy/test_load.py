@@ -164,7 +164,7 @@ def test_a_thousand_rules_and_twenty_thousand_networks_load_at_once(tmp_path: Pa
     text = f"version: 1\nzones:\n{zones}sets:\n  list: {{file: list.txt}}\npolicy:\n{pairs}"
     path = write(tmp_path / "rules.yaml", text)
     best = min(_seconds(path) for _ in range(3))
-    assert best < 0.4
+    assert best < 1.0  # 0.2 s on an idle 2024 server core; the bound is for busy and older ones
 
 
 def _seconds(path: Path) -> float:

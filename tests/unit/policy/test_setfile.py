@@ -86,12 +86,12 @@ def test_a_file_over_the_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         setfile.read(path)
 
 
-def test_a_hundred_thousand_networks_take_under_half_a_second() -> None:
+def test_a_hundred_thousand_networks_take_well_under_a_second() -> None:
     four = [f"{1 + n % 223}.{n % 251}.{n % 256}.0/24" for n in range(60_000)]
     six = [f"2001:db8:{n:x}::/48" for n in range(40_000)]
     text = "\n".join([*four, *six])
     best = min(_seconds(text) for _ in range(3))
-    assert best < 0.5
+    assert best < 1.0  # 0.15 s on an idle 2024 server core; the bound is for busy and older ones
 
 
 def _seconds(text: str) -> float:
