@@ -21,7 +21,7 @@ def ip(source: bytes, destination: bytes, protocol: int, transport: bytes) -> by
     if len(source) == 16:
         return struct.pack(">IHBB", 6 << 28, len(transport), protocol, 64) + source + destination + transport
     header = struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(transport), 0, 0, 64, protocol, 0) + source + destination
-    total = sum(struct.unpack(">10H", header))
+    total: int = sum(struct.unpack(">10H", header))
     total = (total & 0xFFFF) + (total >> 16)
     total = (total & 0xFFFF) + (total >> 16)
     return header[:10] + (~total & 0xFFFF).to_bytes(2, "big") + header[12:] + transport
