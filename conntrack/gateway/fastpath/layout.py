@@ -17,10 +17,8 @@ LAYOUT_VERSION: Final = 1
 
 #: Flow.flags: the entry is that of the reply direction
 REPLY: Final = 0x01
-#: Flow.flags: judged by the TCP state at Flow.slot
-STATEFUL: Final = 0x02
 #: Flow.flags: the upper six bits of Flow.tos replace the packet's DSCP
-SET_DSCP: Final = 0x04
+SET_DSCP: Final = 0x02
 
 #: control bits of a TCP state: nothing passes any more, so that what is read stays true
 FROZEN: Final = 0x01
@@ -53,18 +51,18 @@ FLOW4_FIELDS: Final[Fields] = (*HEAD_FIELDS, ("pair", "12s"), ("next_hop", "4s")
 #: IPv6: 104 bytes
 FLOW6_FIELDS: Final[Fields] = (*HEAD_FIELDS, ("pair", "36s"), ("next_hop", "16s"), ("", "4x"))
 
-_WINDOW: Final[Fields] = (("end", "i"), ("maxend", "i"), ("maxwin", "i"), ("maxack", "i"))
-#: a TCP state: the Windows of both sides and the Memory of tracker/tcp; 64 bytes. 32-bit numbers are signed, as they
-#: are there in compiled code
+_WINDOW: Final[Fields] = (("end", "i"), ("maxend", "i"), ("maxwin", "i"), ("maxack", "i"))  # of one side
+#: a TCP state: the Windows of both sides (0: original) and the Memory of tracker/tcp; 64 bytes. 32-bit numbers are
+#: signed, as they are there in compiled code
 TCP_FIELDS: Final[Fields] = (
     ("lock", "I"),
     ("owner", "I"),
-    *((f"original_{name}", form) for name, form in _WINDOW),
-    *((f"reply_{name}", form) for name, form in _WINDOW),
-    ("original_scale", "B"),
-    ("reply_scale", "B"),
-    ("original_flags", "B"),
-    ("reply_flags", "B"),
+    *((f"window[0].{name}", form) for name, form in _WINDOW),
+    *((f"window[1].{name}", form) for name, form in _WINDOW),
+    ("scale[0]", "B"),
+    ("scale[1]", "B"),
+    ("flags[0]", "B"),
+    ("flags[1]", "B"),
     ("last_seq", "i"),
     ("last_end", "i"),
     ("last_ack", "i"),

@@ -42,6 +42,7 @@ TYPE_MASK: Final = 0x3FFF
 
 # NFQA_SKB_*
 CSUM_NOT_READY: Final = 1
+GSO: Final = 2
 CSUM_NOT_VERIFIED: Final = 4
 
 # enum nfqnl_attr_config
