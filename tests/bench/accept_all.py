@@ -10,9 +10,10 @@ from typing import Final
 
 from netfilterqueue import NetfilterQueue, Packet
 
-#: packets the kernel holds for it, as many as for the daemon, and bytes of its socket's buffer
-LENGTH: Final = 8192
-BUFFER: Final = LENGTH * 4096
+from tests.bench.rules import QUEUE_LENGTH
+
+#: bytes of its socket's buffer: room for a full queue
+BUFFER: Final = QUEUE_LENGTH * 4096
 
 
 def accept(packet: Packet) -> None:
@@ -21,7 +22,7 @@ def accept(packet: Packet) -> None:
 
 def main() -> None:
     queue = NetfilterQueue()
-    queue.bind(int(sys.argv[1]), accept, max_len=LENGTH, sock_len=BUFFER)
+    queue.bind(int(sys.argv[1]), accept, max_len=QUEUE_LENGTH, sock_len=BUFFER)
     print("bound", flush=True)
     queue.run()
 

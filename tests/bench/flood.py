@@ -10,7 +10,6 @@ import ctypes
 import functools
 import os
 import socket
-import time
 from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Final, Self
@@ -59,6 +58,7 @@ class Flood:
             self._messages[number].piece_count = 1
         self._start = ctypes.addressof(self._messages)
         self._size = ctypes.sizeof(_Message)
+        self._at = 0  # the frame whose turn it is
         self._socket = host.socket(socket.AF_PACKET, socket.SOCK_RAW)
         self._socket.bind((link, 0))
         self._socket.setsockopt(_SOL_PACKET, _PACKET_QDISC_BYPASS, 1)
@@ -77,19 +77,17 @@ class Flood:
             raise BenchError(f"the generator cannot send: {os.strerror(number)}")
         return int(done)
 
-    def round(self, seconds: float) -> tuple[int, float]:
-        """Sends all frames over and over for so long; returns how many, and the time it took in seconds."""
-        sent = 0
-        at = 0
-        begun = now = time.perf_counter()
-        while now - begun < seconds:
-            done = self.send(at, min(BATCH, len(self) - at))
-            sent += done
-            at += done
-            if at >= len(self):
-                at = 0
-            now = time.perf_counter()
-        return sent, now - begun
+    def frames(self, count: int) -> None:
+        """Sends so many frames, or a few more, all in turn."""
+        while count > 0:
+            count -= self._batch()
+
+    def _batch(self) -> int:
+        if self._at >= len(self):
+            self._at = 0
+        done = self.send(self._at, min(BATCH, len(self) - self._at))
+        self._at += done
+        return done
 
     def __enter__(self) -> Self:
         return self

@@ -39,8 +39,8 @@ _REQUEST_ACK: Final = 5
 
 
 @contextlib.contextmanager
-def accept_all(gateway: Namespace) -> Iterator[None]:
-    """netfilterqueue accepts everything that is forwarded."""
+def accept_all(gateway: Namespace) -> Iterator[int]:
+    """netfilterqueue accepts everything that is forwarded; gives the number of the process that does."""
     rule = ("FORWARD", "-j", "NFQUEUE", "--queue-num", str(_QUEUE))
     with gateway.entered():
         child = subprocess.Popen(
@@ -51,7 +51,7 @@ def accept_all(gateway: Namespace) -> Iterator[None]:
         if child.stdout.readline() != "bound\n":
             raise BenchError("netfilterqueue cannot bind its queue (is the package installed?)")
         _succeed(gateway, "iptables", "-I", *rule)
-        yield
+        yield child.pid
     finally:
         gateway.run("iptables", "-D", *rule)
         child.terminate()

@@ -9,12 +9,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+#: packets the kernel holds for whoever judges them
+QUEUE_LENGTH: Final = 8192
 #: a gateway that masquerades everything, with room for every connection a measurement makes
 _PLAIN: Final = """\
 version: 1
 settings:
   connections: 2000000
-  queue: {{backend: {backend}, length: 8192}}
+  queue: {{backend: {backend}, length: {length}}}
 zones:
   wan: {{interfaces: [eth0]}}
   lan: {{interfaces: [eth1]}}
@@ -27,7 +29,7 @@ policy:
 
 def plain(backend: str = "auto") -> str:
     """Masquerade and one rule, as the nftables opponent has them."""
-    return _PLAIN.format(backend=backend)
+    return _PLAIN.format(backend=backend, length=QUEUE_LENGTH)
 
 
 def many(count: int, folder: Path, members: int = 0) -> str:

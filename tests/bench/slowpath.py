@@ -1,7 +1,7 @@
 """slowpath_pps_ratio: packets of established, masqueraded connections, against netfilterqueue accepting everything.
 
-A flood of 64-byte IP packets from one core; what judges them has the other. Counted is what arrives at the server's
-link.
+64-byte IP packets flood in from one core; what judges them has the other (saturation.py says how). Counted is what
+arrives at the server's link.
 
 Lives here: this measurement. May not live here: the flood, the connections, the daemon.
 """
@@ -11,11 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from tests.bench import establish, flood, opponents
-from tests.bench.arrivals import Arrivals
+from tests.bench import establish, flood, opponents, saturation
 from tests.bench.establish import Ports
-from tests.bench.figure import BenchError, Figure, of_pairs, thousands
-from tests.bench.flood import Flood
+from tests.bench.figure import Figure, of_pairs, thousands
 from tests.bench.frames import Ends
 from tests.bench.gateway import pairwall
 from tests.bench.network import Network
@@ -23,7 +21,6 @@ from tests.bench.options import Options
 
 NAMES: Final = ("slowpath_pps_ratio", "slowpath_tcp_pps_ratio", "slowpath_udp_pps_ratio")
 CONNECTIONS: Final = 64
-WARM_UP: Final = 0.3
 BACKENDS: Final = ("netlink", "netfilterqueue")
 #: what a backend's figures are called; the default one's have the plain names
 _SUFFIX: Final = {"netlink": "", "netfilterqueue": "_by_netfilterqueue"}
@@ -55,30 +52,14 @@ def _figure(rates: dict[tuple[str, str], list[float]], backend: str, protocol: s
 
 
 def _accept_all(network: Network, protocol: str, options: Options) -> float:
-    with flood.pinned(flood.cores()[1]), opponents.accept_all(network.gateway):
-        return rate(network, _LOADS[protocol](establish.clients(CONNECTIONS)), options.seconds)
+    with flood.pinned(flood.cores()[1]), opponents.accept_all(network.gateway) as judge:
+        return saturation.rate(network, judge, _LOADS[protocol](establish.clients(CONNECTIONS)), options.seconds)
 
 
 def _daemon(network: Network, backend: str, protocol: str, options: Options) -> float:
     pairs = establish.clients(CONNECTIONS)
-    with flood.pinned(flood.cores()[1]), pairwall(network.gateway, backend):
+    with flood.pinned(flood.cores()[1]), pairwall(network.gateway, backend) as daemon:
         with Ports(network) as ports:
             for ends in pairs:
                 (ports.open_tcp if protocol == "tcp" else ports.open_udp)(ends)
-        return rate(network, _LOADS[protocol](pairs), options.seconds)
-
-
-def rate(network: Network, load: Sequence[bytes], seconds: float) -> float:
-    """Packets/s that arrive while the load is sent as fast as possible. BenchError: the generator was the limit."""
-    with (
-        Arrivals(network.server, "eth0") as arrivals,
-        Flood(network.client, "eth0", load) as generator,
-        flood.pinned(flood.cores()[0]),
-    ):
-        generator.round(WARM_UP)
-        before = arrivals.count()
-        sent, elapsed = generator.round(seconds)
-        arrived = arrivals.count() - before
-    if arrived > 0.99 * sent:
-        raise BenchError(f"the generator is the limit: all of {sent / elapsed:.0f} packets/s arrived")
-    return arrived / elapsed
+        return saturation.rate(network, daemon.process.pid, _LOADS[protocol](pairs), options.seconds)
