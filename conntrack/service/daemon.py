@@ -23,6 +23,7 @@ from typing import NamedTuple
 from conntrack.engine.core import Engine
 from conntrack.gateway.hooks.tools import HookError
 from conntrack.gateway.links.read import LinksError
+from conntrack.gateway.privileges import PrivilegeError
 from conntrack.gateway.queue.base import Options as QueueOptions
 from conntrack.gateway.queue.base import Queue, QueueError
 from conntrack.service import logs, memory
@@ -94,7 +95,7 @@ class Daemon:
                 undo.callback(memory.give_back)
                 code = await self._wait(loop)
                 self._notifier.stopping()
-        except (QueueError, HookError, LinksError) as error:
+        except (PrivilegeError, QueueError, HookError, LinksError) as error:
             raise Failure(str(error)) from None
         logger.info("ended")
         return code
@@ -105,7 +106,7 @@ class Daemon:
         lock.acquire()
         undo.callback(lock.release)
         undo.callback(host.close)
-        for complaint in await host.prepare(options.set_sysctls):
+        for complaint in await host.prepare(self._rules.policy, options.set_sysctls):
             logger.warning("%s", complaint)
         engine = Engine(self._rules.policy, await host.topology(self._rules.policy), Random())
         engine.set_wall(time.time() - time.monotonic())

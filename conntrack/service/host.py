@@ -18,8 +18,11 @@ from conntrack.policy.policy import Policy
 class Host(Protocol):
     """The machine. What may take more than a millisecond is awaited, and done beside the packet loop."""
 
-    async def prepare(self, set_sysctls: bool) -> list[str]:
-        """Checks the sysctls that a gateway needs, or sets them; returns complaints, each with its remedy."""
+    async def prepare(self, policy: Policy, set_sysctls: bool) -> list[str]:
+        """Checks the sysctls that the zones' interfaces need, or sets them; returns complaints, each with its remedy.
+
+        PrivilegeError: this process may not do what a gateway does.
+        """
 
     async def topology(self, policy: Policy) -> Topology:
         """Links, addresses and routes as they are, with the policy's zones."""

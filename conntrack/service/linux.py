@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable
 
 from conntrack.engine.topology import Topology
+from conntrack.gateway import own_ports, privileges, sysctl
 from conntrack.gateway.hooks.hooks import Hooks
 from conntrack.gateway.hooks.plan import Wanted
 from conntrack.gateway.links.links import Links
@@ -30,11 +31,16 @@ class LinuxHost:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._changed: Callable[[], None] = lambda: None
 
-    async def prepare(self, set_sysctls: bool) -> list[str]:
+    async def prepare(self, policy: Policy, set_sysctls: bool) -> list[str]:
         """See Host. LinksError: the links cannot be read."""
+        privileges.require()
         self._loop = asyncio.get_running_loop()
         await asyncio.to_thread(self._links.start)
-        return []
+        ours = [name for name in self._links.names() if policy.zone_of_interface(name) >= 0]
+        findings = await asyncio.to_thread(sysctl.check, ours)
+        if set_sysctls:
+            return await asyncio.to_thread(sysctl.apply, findings)
+        return [f"{finding.complaint()} (set it, or start with --set-sysctls)" for finding in findings]
 
     async def topology(self, policy: Policy) -> Topology:
         """See Host."""
@@ -46,7 +52,7 @@ class LinuxHost:
 
     async def own_ports(self) -> set[int]:
         """See Host."""
-        return set()
+        return await asyncio.to_thread(own_ports.read)
 
     def open_queue(self, backend: str, options: Options, handler: Handler) -> Queue:
         """See Host."""

@@ -92,7 +92,7 @@ class FakeHost:
         self.changed: Callable[[], None] = lambda: None
         self.ports: set[int] = {6 << 16 | 22}
 
-    async def prepare(self, set_sysctls: bool) -> list[str]:
+    async def prepare(self, policy: Policy, set_sysctls: bool) -> list[str]:
         self.steps.append(f"prepare {set_sysctls}")
         return self.complaints
 
