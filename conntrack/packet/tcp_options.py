@@ -99,7 +99,7 @@ def _highest_edge(raw: bytes, at: i64, end: i64, highest: i64) -> i64:
     block = at + 2
     while block < end:
         edge = u32(raw, block + 4)
-        if 0 < (edge - highest) & 0xFFFFFFFF < 0x80000000:
+        if 0 < (edge - highest) & 0xFFFFFFFF <= 0x80000000:
             highest = edge
         block += 8
     return highest

@@ -296,3 +296,10 @@ def test_a_picked_up_connection_is_not_held_to_its_window(trace: Trace) -> None:
 def test_a_syn_of_a_new_connection_is_held_to_it_again(trace: Trace) -> None:
     trace.play("lan > ack \n wan < ack \n lan > syn seq=100000 | ignored \n wan < synack | SYN_RECV \n lan > ack")
     assert not window(trace, "lan").flags & LIBERAL
+
+
+def test_a_block_half_the_circle_ahead_counts_as_ahead() -> None:
+    """As in the kernel, where it makes the difference between an ignored and an accepted packet."""
+    trace = Trace(isns=(2**31 + 7, 90000))
+    trace.play("lan > syn sackok \n wan < synack sackok \n lan > ack")
+    trace.play("wan < ack ack=@8 sack=@2147483650-@2147483656 | ESTABLISHED")
