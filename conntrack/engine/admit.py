@@ -178,6 +178,7 @@ class Admission:
         connection = Connection(int(state.table.created) + 1, key, reply, now)
         connection.zone_in = i16(query.zone_in)
         connection.zone_out = i16(query.zone_out)
+        connection.outbound = i32(sources.outbound)
         connection.rule = rule
         connection.mark = i32(rule.mark)
         connection.dscp = i16(rule.dscp)

@@ -24,7 +24,7 @@ from conntrack.engine.topology import Topology
 from conntrack.engine.trace import Trace
 from conntrack.engine.verdict import ACCEPT, FORWARD, HALF, PREROUTING
 from conntrack.flow.connection import OFFLOADED, REWRITE_DESTINATION, REWRITE_SOURCE, Connection, Direction
-from conntrack.flow.ending import CLOSED, REOPENED, TIMEOUT
+from conntrack.flow.ending import ADDRESS_GONE, CLOSED, REOPENED, TIMEOUT
 from conntrack.flow.pair import prefixes
 from conntrack.flow.table import Table
 from conntrack.nat.ports import Ports
@@ -198,6 +198,9 @@ class Engine:
             return ACCEPT, None, 0  # a source is rewritten after routing: FORWARD queues it again
         if hook == FORWARD and rewrites & REWRITE_DESTINATION:
             return self._refuse(packet, reason.UNTRANSLATABLE, inbound, outbound)
+        if direction.original and hook == FORWARD and outbound != connection.outbound != 0:
+            self._state.end(connection, ADDRESS_GONE, now)  # its route leaves by another interface (semantics §3)
+            return self._new(packet, key, hook, inbound, outbound, now)
         state = connection.state
         status = connection.status
         judgement = self._trackers.by_number[packet.protocol].judge(packet, direction, now)

@@ -27,6 +27,7 @@ class SourceTranslation:
         self._exclusive = False
         self.failure: i64 = reason.NAT_EXHAUSTED
         self.plain: bytes = b""
+        self.outbound: i64 = 0  # the interface that the last one is masqueraded behind, 0 for none
 
     def reply_key(self, key: bytes, forward: bytes, nat: NatRule | None, query: Query, outbound: i64) -> bytes:
         """The key that replies to this connection come with; b"" where it cannot be translated.
@@ -36,6 +37,7 @@ class SourceTranslation:
         """
         self._choice = None
         self.plain = b""
+        self.outbound = 0
         if query.zone_in == SELF or query.zone_out == SELF:
             return self._untranslated(forward, nat is None)
         if nat is not None and query.zone_out == query.zone_in:
@@ -73,6 +75,7 @@ class SourceTranslation:
     def _by_rule(self, rule: NatRule, forward: bytes, query: Query, index: i64) -> bytes:
         if rule.kind == MASQUERADE:
             address = self._state.topology.masquerade_address(index, query.version)
+            self.outbound = index
         elif rule.kind == ONE_TO_ONE:
             address = rule.addresses[0] if len(rule.addresses[0]) == len(query.source) else b""
         else:

@@ -109,6 +109,7 @@ class Connection:
         "nominal",
         "older",
         "original",
+        "outbound",
         "protocol",
         "queue",
         "reply",
@@ -146,6 +147,7 @@ class Connection:
         self.newer: Connection | None = None
         # small numbers last and together: a connection is to fit its share of a kilobyte
         self.mark: i32 = 0  # the rule's packet mark, 0 for none
+        self.outbound: i32 = 0  # index of the interface that it is masqueraded behind, 0 if it is not
         self.zone_in: i16 = -1  # zone numbers of topology; 0 is `self`
         self.zone_out: i16 = -1
         self.dscp: i16 = -1  # the rule's DSCP, -1 for none

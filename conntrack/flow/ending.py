@@ -20,6 +20,6 @@ ENDINGS: Final[list[tuple[str, str]]] = [
     ("reopened", "the same socket pair began anew"),
     ("evicted", "made room in a full table"),
     ("deleted", "an administrator deleted it"),
-    ("address-gone", "the address it was masqueraded behind went away"),
+    ("address-gone", "the address or the route it was masqueraded by went away"),
     ("policy", "new rules forbid it"),
 ]

@@ -1,7 +1,7 @@
 """A small office behind one address: what leaves, what comes back, what does not."""
 
 from conntrack.flow.ending import ADDRESS_GONE, TIMEOUT
-from tests.host import LINKS, Host, topology_of
+from tests.host import LINKS, Host, address, topology_of
 
 RULES = """
 version: 1
@@ -131,3 +131,16 @@ def test_an_interface_that_no_zone_lists_carries_nothing() -> None:
 def test_an_outside_interface_without_an_address_drops_and_says_so() -> None:
     host = Host(RULES, {"wan": ("eth0", []), "lan": LINKS["lan"]})
     assert host.arrive("lan", "udp 192.168.10.5:5000 > 198.51.100.9:53") == "drop nat-no-address"
+
+
+def test_when_the_route_leaves_by_another_interface_the_flow_begins_anew_behind_that_ones_address() -> None:
+    rules = RULES.replace("{interfaces: [eth0]}", "{interfaces: [eth0, eth2]}")
+    host = Host(rules, {**LINKS, "wan2": ("eth2", ["192.0.2.1/24"])})
+    host.topology.interfaces()[3].zone = host.zones["wan"]
+    host.arrive("lan", "udp 192.168.10.5:5000 > 198.51.100.9:53")
+    host.topology.add_route(address("198.51.100.0"), 24, 4)
+    assert host.arrive("lan", "udp 192.168.10.5:5000 > 198.51.100.9:53") == (
+        "wan2 udp 192.0.2.1:5000 > 198.51.100.9:53"
+    )
+    assert host.engine.counters.ended[ADDRESS_GONE] == 1
+    assert len(host.engine.table) == 1
