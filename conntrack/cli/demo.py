@@ -76,7 +76,7 @@ def _play(net: Network) -> int:
     _heading("Traffic")
     failed = 0
     for scene in scenes.SCENES:
-        print(f"  {scene.title:<32}{scene.attempt:<42}", end="", flush=True)
+        print(f"  {scene.title:<32}{scene.attempt:<44}", end="", flush=True)
         outcome = scene.run(net)
         held = scene.held(outcome)
         failed += not held

@@ -86,7 +86,7 @@ def compile_modules(root: Path, modules: list[str]) -> dict[str, Path]:
 def refresh(source: Path, copy: Path) -> None:
     """Makes `copy` equal to `source`; unchanged files keep their times, so that mypy's cache stays warm."""
     shutil.rmtree(copy, ignore_errors=True)
-    shutil.copytree(source, copy, ignore=shutil.ignore_patterns("__pycache__", "*.so"))
+    shutil.copytree(source, copy, ignore=shutil.ignore_patterns("__pycache__", ".*", "*.so"))
 
 
 def run_mypyc(modules: list[str], output: Path) -> None:

@@ -10,22 +10,11 @@ from conntrack.cli.lab.waiting import until
 from tests.netns.conftest import BASE, Start
 
 
-def asked(net: Network, host: str, address: str, port: int, source_port: int, wait: float = 2) -> str:
-    """Asks a UDP server from a given source port."""
-    with getattr(net, host).socket(socket.AF_INET, socket.SOCK_DGRAM, timeout=wait) as client:
-        client.bind(("", source_port))
-        client.sendto(b"?", (address, port))
-        try:
-            return str(client.recvfrom(1024)[0].decode())
-        except OSError as error:
-            return probes.TIMEOUT if isinstance(error, TimeoutError) else probes.failure(error)
-
-
 def test_masquerade_keeps_the_port_where_it_can(net: Network, start: Start) -> None:
     start(BASE + "nat:\n  - {masquerade: wan, from: [lan]}\npolicy:\n  lan -> wan: accept\n")
     with servers.udp(net.far, FAR4, 7000):
-        assert asked(net, "client", FAR4, 7000, 6000) == f"far sees {OUTSIDE4} port 6000"
-        second = asked(net, "shop", FAR4, 7000, 6000)
+        assert probes.udp(net.client, FAR4, 7000, source_port=6000) == f"far sees {OUTSIDE4} port 6000"
+        second = probes.udp(net.shop, FAR4, 7000, source_port=6000)
     assert second.startswith(f"far sees {OUTSIDE4} port ")
     assert not second.endswith(" 6000")
 
@@ -35,7 +24,7 @@ def test_masquerade_never_takes_a_port_of_the_gateway_s_own(net: Network, start:
     with net.gateway.socket(socket.AF_INET, socket.SOCK_DGRAM) as own, servers.udp(net.far, FAR4, 7000):
         own.bind((OUTSIDE4, 6000))
         start(BASE + "nat:\n  - {masquerade: wan, from: [lan]}\npolicy:\n  lan -> wan: accept\n")
-        answer = asked(net, "client", FAR4, 7000, 6000)
+        answer = probes.udp(net.client, FAR4, 7000, source_port=6000)
     assert answer.startswith(f"far sees {OUTSIDE4} port ")
     assert not answer.endswith(" 6000")
 
@@ -44,20 +33,18 @@ def test_masquerade_in_a_range_of_ports(net: Network, start: Start) -> None:
     rules = BASE + "nat:\n  - {masquerade: wan, from: [lan], ports: 20000-20001}\npolicy:\n  lan -> wan: accept\n"
     start(rules)
     with servers.udp(net.far, FAR4, 7000):
-        ports = {asked(net, "client", FAR4, 7000, port, 0.5).rpartition(" ")[2] for port in (6001, 6002)}
-        assert ports == {"20000", "20001"}
-        assert asked(net, "client", FAR4, 7000, 6003) == probes.PROHIBITED  # exhausted: told, not silently shared
+        answers = [probes.udp(net.client, FAR4, 7000, source_port=port) for port in (6001, 6002, 6003)]
+    assert {answer.rpartition(" ")[2] for answer in answers[:2]} == {"20000", "20001"}
+    assert answers[2] == probes.PROHIBITED  # exhausted: told, not silently shared
 
 
 def test_source_nat_to_a_pool(net: Network, start: Start) -> None:
     net.server.ip("route add 198.51.100.64/28 via 198.51.100.2")
     pool = "source-nat: [198.51.100.64-198.51.100.71], at: wan, from: [lan]"
     start(BASE + f"nat:\n  - {{{pool}}}\npolicy:\n  lan -> wan: accept\n")
+    asking = ((net.client, 6000), (net.client, 6001), (net.shop, 6000))
     with servers.udp(net.far, FAR4, 7000):
-        first, again, other = (
-            asked(net, host, FAR4, 7000, port).split()[2]
-            for host, port in (("client", 6000), ("client", 6001), ("shop", 6000))
-        )
+        first, again, other = (probes.udp(host, FAR4, 7000, source_port=port).split()[2] for host, port in asking)
     assert first == again  # a host keeps its outside address
     assert all(address.startswith("198.51.100.") and 64 <= int(address[11:]) <= 71 for address in (first, other))
 
@@ -65,7 +52,7 @@ def test_source_nat_to_a_pool(net: Network, start: Start) -> None:
 def test_redirect_answers_in_the_name_of_whoever_was_asked(net: Network, start: Start) -> None:
     start(BASE + "nat:\n  - {redirect: dns, from: [lan], to: 5353}\npolicy:\n  lan -> wan: accept\n")
     with servers.udp(net.gateway, INSIDE4, 5353), servers.http(net.gateway, INSIDE4, 5353):
-        assert asked(net, "client", FAR4, 53, 6000) == f"gateway sees {CLIENT4} port 6000"
+        assert probes.udp(net.client, FAR4, 53, source_port=6000) == f"gateway sees {CLIENT4} port 6000"
         assert probes.http(net.client, FAR4, 53).startswith(f"gateway sees {CLIENT4} port ")
 
 
@@ -82,16 +69,16 @@ policy:
 """
     )
     with servers.udp(net.far, FAR4, 7000), servers.http(net.shop, "0.0.0.0", 25):
-        assert asked(net, "shop", FAR4, 7000, 6000) == "far sees 198.51.100.25 port 6000"
-        assert asked(net, "client", FAR4, 7000, 6000) == f"far sees {OUTSIDE4} port 6000"
+        assert probes.udp(net.shop, FAR4, 7000, source_port=6000) == "far sees 198.51.100.25 port 6000"
+        assert probes.udp(net.client, FAR4, 7000, source_port=6000) == f"far sees {OUTSIDE4} port 6000"
         assert probes.http(net.far, "198.51.100.25", 25).startswith(f"shop sees {FAR4} port ")
 
 
 def test_forward_of_a_range_to_other_ports(net: Network, start: Start) -> None:
     start(BASE + f'nat:\n  - {{forward: udp/27000-27010, at: wan, to: "{SHOP4}:28000"}}\npolicy: {{}}\n')
     with servers.udp(net.shop, SHOP4, 28003):
-        assert asked(net, "far", OUTSIDE4, 27003, 6000) == f"shop sees {FAR4} port 6000"
-    assert asked(net, "far", OUTSIDE4, 27011, 6000, 0.5) == probes.TIMEOUT
+        assert probes.udp(net.far, OUTSIDE4, 27003, source_port=6000) == f"shop sees {FAR4} port 6000"
+    assert probes.udp(net.far, OUTSIDE4, 27011, timeout=0.5, source_port=6000) == probes.TIMEOUT
 
 
 def test_forward_balanced_over_several_targets(net: Network, start: Start) -> None:
@@ -109,11 +96,11 @@ def test_connections_follow_the_interface_s_address(net: Network, start: Start) 
     """When the masquerading address goes away its connections end, and new ones take the new address."""
     daemon = start(BASE + "nat:\n  - {masquerade: wan, from: [lan]}\npolicy:\n  lan -> wan: accept\n")
     with servers.udp(net.far, FAR4, 7000):
-        assert asked(net, "client", FAR4, 7000, 6000) == f"far sees {OUTSIDE4} port 6000"
+        assert probes.udp(net.client, FAR4, 7000, source_port=6000) == f"far sees {OUTSIDE4} port 6000"
         net.gateway.ip(
-            "address add 198.51.100.3/24 dev eth0",
             f"address del {OUTSIDE4}/24 dev eth0",
+            "address add 198.51.100.3/24 dev eth0",
             f"route replace default via {SERVER4}",
         )
         until(lambda: OUTSIDE4 not in daemon.ask("flows", "list", "-o", "conntrack").stdout, "the old flow is gone")
-        assert asked(net, "client", FAR4, 7000, 6000) == "far sees 198.51.100.3 port 6000"
+        assert probes.udp(net.client, FAR4, 7000, source_port=6000) == "far sees 198.51.100.3 port 6000"

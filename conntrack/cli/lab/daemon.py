@@ -46,16 +46,9 @@ class Daemon:
         self.control = directory / "control.sock"
         self._notices = _Notices(directory / "notify.sock")
         self.rules.write_text(rules)
-        words = [
-            *_PROGRAM,
-            "run",
-            "--rules",
-            str(self.rules),
-            "--control",
-            str(self.control),
-            "--set-sysctls",
-            *options,
-        ]
+        where = ["--rules", str(self.rules), "--control", str(self.control)]
+        chosen = ["--set-sysctls", *options] if set_sysctls else list(options)
+        words = [*prefix, *_PROGRAM, "run", *where, *chosen]
         environment = {**_environment(), "NOTIFY_SOCKET": str(self._notices.path)}
         self.process = Process(host, words, directory / "daemon.log", environment)
         try:
@@ -122,6 +115,7 @@ class _Notices:
         self.last_status = ""
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(str(path))
+        path.chmod(0o666)  # the daemon may run as another user
         self._socket.settimeout(0.05)
 
     def await_one(self, notice: str, ended: Callable[[], int | None]) -> bool:

@@ -52,11 +52,12 @@ def ping(host: Namespace, address: str, size: int = 56, timeout: float = 2) -> s
     return told[0] if told else TIMEOUT
 
 
-def udp(host: Namespace, address: str, port: int, data: bytes = b"?", timeout: float = 2) -> str:
-    """The answer to one datagram."""
+def udp(host: Namespace, address: str, port: int, data: bytes = b"?", timeout: float = 2, source_port: int = 0) -> str:
+    """The answer to one datagram; source_port 0: any."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with host.socket(family, socket.SOCK_DGRAM, timeout=timeout) as client:
         try:
+            client.bind(("", source_port))
             client.connect((address, port))
             client.send(data)
             return client.recv(65535).decode(errors="replace")
