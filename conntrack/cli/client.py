@@ -56,9 +56,10 @@ class Client:
 
     def one(self, command: str, **arguments: object) -> Item:
         """Asks for what has exactly one item."""
-        for item in self.items(command, **arguments):
-            return item
-        raise Failure(f"the daemon answered nothing to `{command}`")
+        found = list(self.items(command, **arguments))  # to the end: the next request's reply comes after it
+        if not found:
+            raise Failure(f"the daemon answered nothing to `{command}`")
+        return found[0]
 
     def _line(self) -> Item:
         line = self._file.readline(REPLY_LIMIT)

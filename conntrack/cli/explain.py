@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 from conntrack.cli.client import Client
 from conntrack.cli.options import add_control, epilog
@@ -32,15 +31,15 @@ CODES = {"accept": OK, "drop": DROPPED, "reject": REJECTED}
 def configure(parser: argparse.ArgumentParser) -> None:
     """Options."""
     epilog(parser, EXAMPLES)
-    parser.add_argument("connection", nargs="+", help="the connection, best in quotes")
-    parser.add_argument("--rules", type=Path, metavar="FILE", help="ask this rules file instead of the daemon")
+    parser.add_argument("connection", help="the connection, in quotes: the shell would take > for itself")
+    parser.add_argument("--rules", metavar="FILE", help="ask this rules file instead of the daemon")
     parser.add_argument("-o", "--output", choices=("table", "json", "jsonl"), default="table", help="default table")
     add_control(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Called by main."""
-    query = " ".join(options.connection)
+    query = options.connection
     explained = from_file(options.rules, query) if options.rules else from_daemon(options.control, query)
     if options.output == "table":
         print("\n".join(text(explained)))
@@ -55,13 +54,15 @@ def from_daemon(control: str, query: str) -> Item:
         return client.one("explain", query=query)
 
 
-def from_file(path: Path, query: str) -> Item:
+def from_file(path: str, query: str) -> Item:
     """What a rules file says."""
+    from pathlib import Path
+
     from conntrack.cli.rulesfile import compiled
     from conntrack.policy.explain import explain
     from conntrack.policy.problems import Wrong
 
-    _document, policy = compiled(path)
+    _document, policy = compiled(Path(path))
     try:
         return explain(policy, query, time.time())
     except Wrong as wrong:

@@ -63,7 +63,9 @@ FILTERS = {
 def configure(parser: argparse.ArgumentParser) -> None:
     """The four subcommands."""
     epilog(parser, EXAMPLES)
-    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True, title="actions")
+    actions = parser.add_subparsers(
+        dest="action", metavar="ACTION", required=True, title="actions", prog="pairwall flows"
+    )
     listing = actions.add_parser("list", help="list flows")
     add_filters(listing)
     listing.add_argument("--limit", type=int, metavar="N", help="stop after so many")

@@ -96,7 +96,7 @@ def build(command: str | None, everything: bool = False) -> argparse.ArgumentPar
         metavar="SHELL",
         help="print completion for bash, zsh, tcsh",
     )
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands", prog="pairwall")
     for name, text in COMMANDS.items():
         filled = everything or name == command
         description = text[0].upper() + text[1:] + "."

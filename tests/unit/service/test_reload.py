@@ -84,7 +84,7 @@ def test_good_rules_are_put_in_force(path: Path) -> None:
     [
         (GOOD.replace("wan -> self", "wam -> self"), "wam"),
         (GOOD.replace("= accept", "= drop"), "expected drop, got accept"),
-        ("version: [", "not valid YAML"),
+        ("version: [", "rules.yaml:1:11"),
     ],
 )
 def test_a_mistake_keeps_the_old_rules(text: str, problem: str, path: Path) -> None:
