@@ -58,20 +58,22 @@ _SETTINGS: Final[dict[str, tuple[str, ...]]] = {
 
 
 class Network:
-    """The three namespaces, as a context manager that removes them. LabError: not root, or a tool is missing."""
+    """The three namespaces, as a context manager that removes them. LabError: not root, or a tool is missing.
 
-    def __init__(self) -> None:
+    name: tells several networks of one process apart.
+    """
+
+    def __init__(self, name: str = "") -> None:
+        self._name = name
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as stack:
-            self.client = _host(stack, "client")
-            self.gateway = _host(stack, "gateway")
-            self.server = _host(stack, "server")
+            self.client, self.gateway, self.server = (_host(stack, role + self._name) for role in _SETTINGS)
             _wire(self.gateway, "eth1", self.client)
             _wire(self.gateway, "eth0", self.server)
-            for host in (self.client, self.gateway, self.server):
-                host.ip(*_SETTINGS[host.label])
+            for host, lines in zip((self.client, self.gateway, self.server), _SETTINGS.values(), strict=True):
+                host.ip(*lines)
             self.gateway.sysctl(ipv4__ip_forward=1)
             self.client.sysctl(ipv4__tcp_tw_reuse=1)
             with self.client.entered(), open("/proc/sys/net/ipv4/ip_local_port_range", "w") as ports:

@@ -1,20 +1,19 @@
 """newconn_udp_ratio: single-packet UDP flows, each new: the time until all arrived, against nftables on the same path.
 
 Sources are random pairs of host and port, destinations 16 hosts and two ports; the same flows for both sides. The
-generator never has more than WINDOW packets on their way, so that nothing is lost and every flow counts.
+generator never has more packets on their way than a queue holds, so that nothing is lost and every flow counts.
 
 Lives here: this measurement. May not live here: the sender, the daemon, nftables.
 """
 
 from __future__ import annotations
 
-import time
 from random import Random
 from typing import Final
 
-from tests.bench import establish, flood, frames, opponents
+from tests.bench import establish, flood, frames, opponents, window
 from tests.bench.arrivals import Arrivals
-from tests.bench.figure import BenchError, Figure, of_pairs, thousands
+from tests.bench.figure import Figure, of_pairs, thousands
 from tests.bench.flood import Flood
 from tests.bench.frames import Ends
 from tests.bench.gateway import pairwall
@@ -22,9 +21,7 @@ from tests.bench.network import PHANTOM_CLIENT, PHANTOM_SERVER, Network
 from tests.bench.options import Options
 
 NAMES: Final = ("newconn_udp_ratio",)
-WINDOW: Final = 1024
 _SEED: Final = 4787
-_PATIENCE: Final = 3.0
 
 
 def measure(options: Options) -> list[Figure]:
@@ -55,21 +52,5 @@ def flows(count: int) -> list[Ends]:
 
 def rate(network: Network, generator: Flood) -> float:
     """Flows a second. BenchError: not all arrived."""
-    total = len(generator)
     with Arrivals(network.server, "eth0") as arrivals, flood.pinned(flood.cores()[0]):
-        base = arrivals.count()
-        begun = time.perf_counter()
-        sent = arrived = 0
-        heard = begun
-        while arrived < total:
-            if sent < total and sent - arrived < WINDOW:
-                sent += generator.send(sent, min(flood.BATCH, total - sent))
-                continue
-            before = arrived
-            arrived = arrivals.count() - base
-            now = time.perf_counter()
-            if arrived > before:
-                heard = now
-            elif now - heard > _PATIENCE:
-                raise BenchError(f"of {total} new UDP flows only {arrived} arrived")
-        return total / (now - begun)
+        return len(generator) / window.send_all(generator, arrivals)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from tests.bench import memory, newconn_tcp, newconn_udp, ready_seconds, rules_growth, slowpath, table_growth
+from tests.bench import memory, newconn_tcp, newconn_udp, ready_seconds, rules_growth, slowpath, table_growth, table_pps
 from tests.bench.figure import Figure
 from tests.bench.options import Options
 
@@ -28,6 +28,7 @@ ALL: Final = tuple(
         newconn_udp,
         memory,
         table_growth,
+        table_pps,
         rules_growth,
         ready_seconds,
     )

@@ -19,7 +19,7 @@ from typing import Final
 from conntrack.engine.core import Engine
 from conntrack.engine.verdict import FORWARD
 from conntrack.flow.pair import build
-from tests.bench import child, engines, rules
+from tests.bench import child, crowd, engines, rules
 from tests.bench.figure import Figure, of_pairs
 from tests.bench.frames import TCP
 from tests.bench.options import Options
@@ -73,7 +73,7 @@ def packet_cost(engine: Engine, random: Random) -> float:
     count = len(engine.table)
     spent = 0.0
     for _ in range(_ROUND):
-        batch = [engines.segment(random.randrange(count)) for _ in range(_BATCH)]
+        batch = [crowd.segment(random.randrange(count)) for _ in range(_BATCH)]
         begun = time.thread_time()
         for packet in batch:
             engine.packet(packet, FORWARD, engines.LAN, engines.WAN, 0, 2.0, True)
@@ -97,7 +97,7 @@ def look_up_cost(engine: Engine, random: Random) -> float:
 
 def key(number: int) -> bytes:
     """The key of connection `number`, in bytes that the table has not seen."""
-    source, source_port, destination, port = engines.ends(number)
+    source, source_port, destination, port = crowd.ends(number)
     return build(TCP, source, destination, source_port, port)
 
 
