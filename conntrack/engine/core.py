@@ -12,11 +12,13 @@ from random import Random
 from mypy_extensions import i64
 
 from conntrack.engine.admit import Admission
+from conntrack.engine.adopt import Found, adopt
 from conntrack.engine.counters import Counters
 from conntrack.engine.events import Observer
 from conntrack.engine.hairpin import second_crossing
 from conntrack.engine.leave import count, leave, note
 from conntrack.engine.offload import Offload, may_carry
+from conntrack.engine.permitted import permitted
 from conntrack.engine.related import Errors
 from conntrack.engine.renewal import move, swap
 from conntrack.engine.state import State
@@ -30,7 +32,7 @@ from conntrack.flow.table import Table
 from conntrack.nat.ports import Ports
 from conntrack.packet import reason
 from conntrack.packet.errors import Malformed
-from conntrack.packet.header import ICMP_ERROR, WHOLE, Packet
+from conntrack.packet.header import FIN, ICMP_ERROR, RST, SYN, TCP, WHOLE, Packet
 from conntrack.packet.parse import parse
 from conntrack.policy.policy import Policy
 from conntrack.tracker.base import FINISH, IGNORE, REOPEN
@@ -125,7 +127,7 @@ class Engine:
         direction = self._directions.get(key)
         if direction is not None:
             connection = direction.connection
-            if connection.status & OFFLOADED:
+            if connection.status & OFFLOADED and not self._overtaken(packet, connection, now):
                 self._recall(connection, now)
             if connection.deadline > now:
                 return self._known(packet, key, direction, connection, hook, inbound, outbound, now)
@@ -157,6 +159,14 @@ class Engine:
         """Links, addresses or routes changed; returns how many masqueraded connections ended by it."""
         return move(self._state, topology, now)
 
+    def adopt(self, found: Found, now: float) -> Connection | None:
+        """Takes in a connection that a carrier kept while nobody was here; None: it may not go on (engine/adopt.py)."""
+        return adopt(self._state, found, now)
+
+    def permitted(self, connection: Connection, now: float) -> bool:
+        """Whether the policy in force would let this connection begin."""
+        return permitted(self._state, connection, now)
+
     def end(self, connection: Connection, ending: int, now: float) -> None:
         """Ends one connection (an administrator's delete)."""
         self._state.end(connection, ending, now)
@@ -165,6 +175,12 @@ class Engine:
         """A packet of a carried connection that its carrier would not judge: we must know all that it knew."""
         if self._offload is not None:
             self._offload.recall(connection, now)
+
+    def _overtaken(self, packet: Packet, connection: Connection, now: float) -> bool:
+        """Whether the packet of a carried connection only waited in the queue while that was taken over."""
+        if packet.protocol == TCP and packet.flags & (SYN | FIN | RST):
+            return False
+        return self._offload is not None and self._offload.overtaken(connection, now)
 
     def _refuse(self, packet: Packet, why: i64, inbound: i64, outbound: i64) -> tuple[int, bytes | None, int]:
         topology = self._state.topology
@@ -203,20 +219,19 @@ class Engine:
             return self._new(packet, key, hook, inbound, outbound, now)
         state = connection.state
         status = connection.status
-        judgement = self._trackers.by_number[packet.protocol].judge(packet, direction, now)
+        tracker = self._trackers.by_number[packet.protocol]
+        judgement = tracker.judge(packet, direction, now)
+        if judgement > FINISH and connection.status & OFFLOADED:
+            self._recall(connection, now)  # its carrier may know better
+            judgement = tracker.judge(packet, direction, now)
         if judgement > FINISH:
+            self._state.settle(connection, state, status)  # two refused FINs or RSTs bring the end nearer
             note(self._state, direction, connection)
             return self._refuse(packet, judgement, inbound, outbound)
         if judgement == REOPEN:
             self._state.end(connection, REOPENED, now)
             return self._new(packet, key, hook, inbound, outbound, now)
-        table = self._state.table
-        if connection.state != state:
-            table.moved(connection, state)
-        if connection.status != status:
-            table.eviction.place(connection)
-        if connection.deadline < connection.due - 1.0:
-            table.wheel.refile(connection)
+        self._state.settle(connection, state, status)
         count(self._state, packet, direction, connection, now, judgement != IGNORE)
         outcome = leave(packet, direction, connection, hook)
         if judgement == FINISH:

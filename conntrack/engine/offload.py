@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from mypy_extensions import trait
+from mypy_extensions import mypyc_attr
 
 from conntrack.flow.connection import ASSURED, CLOSING, LOGGED, OFFLOADED, SEEN_REPLY, Connection
 from conntrack.packet.header import ICMP, ICMPV6, TCP, UDP
@@ -19,9 +19,12 @@ from conntrack.tracker.tcp.table import ESTABLISHED
 _NEVER: Final = LOGGED | OFFLOADED | CLOSING
 
 
-@trait
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Offload:
-    """Carries connections past the queue. Called from the packet loop: must return at once."""
+    """Carries connections past the queue. Called from the packet loop: must return at once.
+
+    A class and no trait: interpreted code (gateway/fastpath) derives from it, which compiled traits do not admit.
+    """
 
     def offer(self, connection: Connection, now: float) -> None:
         """Takes a connection over, if it can: sets OFFLOADED. One that it cannot take now is offered again later."""
@@ -31,6 +34,14 @@ class Offload:
         """Gives a connection back: windows, counters, seen and deadline are exactly as if every packet had been judged.
 
         From here on its packets come to the queue; clears OFFLOADED.
+        """
+        raise NotImplementedError
+
+    def overtaken(self, connection: Connection, now: float) -> bool:
+        """Whether a packet at the queue may have come before its connection was taken over, and only waited.
+
+        The connection has then not seen it, nor what overtook it: it is judged by the windows of that moment, and
+        `recall` joins what came of it with what the carrier has seen.
         """
         raise NotImplementedError
 

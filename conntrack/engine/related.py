@@ -12,7 +12,7 @@ from mypy_extensions import i64
 
 from conntrack.engine.state import State
 from conntrack.engine.verdict import ACCEPT, DONE, FORWARD, HALF, OUTPUT, PREROUTING
-from conntrack.flow.connection import REWRITE_DESTINATION, REWRITE_SOURCE, Connection, Direction
+from conntrack.flow.connection import OFFLOADED, REWRITE_DESTINATION, REWRITE_SOURCE, Connection, Direction
 from conntrack.flow.pair import invert, prefixes
 from conntrack.packet import reason
 from conntrack.packet.embedded import parse_embedded
@@ -63,7 +63,7 @@ class Errors:
         state = self._state
         key = invert(prefixes(0)[inner.protocol] + inner.pair)
         direction = state.table.directions.get(key)
-        if direction is None or direction.connection.deadline <= now:
+        if direction is None or over(direction.connection, now):
             return self._unknown(packet, reason.ERROR_UNKNOWN_FLOW, hook, inbound, outbound)
         size = 4 if packet.version == 4 else 16
         if packet.pair[size : 2 * size] != inner.pair[:size]:
@@ -120,6 +120,11 @@ class Errors:
         pair = counters.pair(zone_in, zone_out)
         counters.accepted_packets[pair] += 1
         counters.accepted_octets[pair] += int(packet.length)
+
+
+def over(connection: Connection, now: float) -> bool:
+    """Whether a connection's time is up; that of a carried one is brought up to date only once it seems to be."""
+    return connection.deadline <= now and not connection.status & OFFLOADED
 
 
 def invert_pair(direction: Direction) -> bytes:

@@ -62,6 +62,16 @@ class State:
         self.ports.release(connection)
         self.table.remove(connection)
 
+    def settle(self, connection: Connection, state: i64, status: i64) -> None:
+        """Lets the table know what a judgement changed of a connection that had this state and status."""
+        table = self.table
+        if connection.state != state:
+            table.moved(connection, state)
+        if connection.status != status:
+            table.eviction.place(connection)
+        if connection.deadline < connection.due - 1.0:
+            table.wheel.refile(connection)
+
     def over_zone_limit(self, zone: i64) -> bool:
         """Whether a zone already began as many connections as it may."""
         limits = self.policy.settings.per_zone
