@@ -55,3 +55,10 @@ class Tracker:
         Counters, Connection.seen and the timer wheel are the engine's business.
         """
         raise NotImplementedError
+
+    def reckon(self, connection: Connection, seen: float) -> float:
+        """The timeout that `judge` would have set with a plain packet at `seen`, by the state as it stands.
+
+        For connections that were carried past the queue meanwhile; may make one ASSURED, as `judge` would have.
+        """
+        return connection.nominal

@@ -65,6 +65,10 @@ class ConnectionlessTracker(Tracker):
             connection.state = REPLIED
         return ACCEPT
 
+    def reckon(self, connection: Connection, seen: float) -> float:
+        """What a packet at `seen` gave."""
+        return self.timeout(connection, seen)
+
     def timeout(self, connection: Connection, now: float) -> float:
         """Seconds that a packet gives this connection; may make it ASSURED."""
         raise NotImplementedError

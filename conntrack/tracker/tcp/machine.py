@@ -102,6 +102,12 @@ class TcpTracker(Tracker):
                 return passed_over(judgement, connection, original)
         return self._accept(kind, state, new & (SURE - 1), original, sender, receiver, memory, connection, now)
 
+    def reckon(self, connection: Connection, seen: float) -> float:
+        """What an ACK gave that left windows and memory as they are."""
+        flags = cast(Window, connection.original.state).flags | cast(Window, connection.reply.state).flags
+        memory = cast(Memory, connection.tracking)
+        return self._timers.choose(connection.state, table.ACK, flags & UNACKNOWLEDGED != 0, memory)
+
     def _accept(
         self,
         kind: i64,

@@ -1,0 +1,107 @@
+"""Connections that were carried on while no daemon was here, taken into the table of a new one.
+
+Lives here: what can be known of such a connection without its first packet, and its way into the table. May not live
+here: where it was found (gateway/fastpath).
+What is not known: when it began, which rule admitted it (the one that would now does) and what tokens it took.
+"""
+
+from __future__ import annotations
+
+from mypy_extensions import i16, i32, i64
+
+from conntrack.engine.permitted import rule_for, translated
+from conntrack.engine.state import State
+from conntrack.flow.connection import (
+    ASSURED,
+    HAIRPIN,
+    REWRITE_DESTINATION,
+    REWRITE_SOURCE,
+    SEEN_REPLY,
+    SOURCE_NAT,
+    Connection,
+)
+from conntrack.flow.table import half_key
+from conntrack.nat.choice import PORTED
+from conntrack.nat.ports import inside_of, outside_port
+from conntrack.nat.translation import install
+from conntrack.packet.header import TCP
+from conntrack.policy.runtime import ACCEPT
+from conntrack.tracker.connectionless import REPLIED
+from conntrack.tracker.tcp.memory import Memory
+from conntrack.tracker.tcp.table import ESTABLISHED
+from conntrack.tracker.tcp.window import Window
+
+
+class Found:
+    """One carried connection: both keys, the interfaces that its directions come in by, mark and DSCP (-1: none)."""
+
+    def __init__(self, original: bytes, reply: bytes, inbound: int, outbound: int, mark: int, dscp: int) -> None:
+        self.original = original
+        self.reply = reply
+        self.inbound: i64 = inbound
+        self.outbound: i64 = outbound
+        self.mark: i64 = mark
+        self.dscp: i64 = dscp
+
+
+def adopt(state: State, found: Found, now: float) -> Connection | None:
+    """The connection, in the table, with its NAT port held; its windows are still to be filled.
+
+    None: no interface of it lies in a zone, the rules in force forbid it, or its keys are taken.
+    """
+    connection = Connection(int(state.table.created) + 1, found.original, found.reply, now)
+    connection.zone_in = i16(state.topology.zone_of(found.inbound))
+    connection.zone_out = i16(state.topology.zone_of(found.outbound))
+    install(connection)
+    rule = None
+    if connection.zone_in > 0 and connection.zone_out > 0:
+        rule = rule_for(state, connection, now)
+    if rule is None or rule.action != ACCEPT:
+        return None
+    connection.rule = rule
+    connection.mark = i32(found.mark)
+    connection.dscp = i16(found.dscp)
+    _begin(state, connection, now)
+    return connection if _enter(state, connection, now) else None
+
+
+def _begin(state: State, connection: Connection, now: float) -> None:
+    """The state of one that may be carried (engine/offload.py)."""
+    connection.status |= SEEN_REPLY
+    if connection.protocol == TCP:
+        connection.status |= ASSURED
+        connection.state = ESTABLISHED
+        connection.original.state = Window()
+        connection.reply.state = Window()
+        connection.tracking = Memory()
+    else:
+        connection.state = REPLIED
+    long_ago = now + 1e9  # it lasts already, though nobody knows since when
+    connection.nominal = state.trackers[connection.protocol].reckon(connection, long_ago)
+    connection.deadline = now + connection.nominal
+
+
+def _enter(state: State, connection: Connection, now: float) -> bool:
+    original, reply = connection.original, connection.reply
+    if not state.table.insert(connection):
+        return False
+    if original.rewrites == REWRITE_SOURCE | REWRITE_DESTINATION:
+        connection.status |= HAIRPIN
+        state.table.halves[half_key(original)] = original
+        state.table.halves[half_key(reply)] = reply
+    if connection.status & SOURCE_NAT and int(connection.protocol) in PORTED:
+        _hold(state, connection, now)
+    state.zone_population[connection.zone_in] += 1
+    return True
+
+
+def _hold(state: State, connection: Connection, now: float) -> None:
+    """Its outside port is taken, alone or not, as the rule says that would translate it now."""
+    key = connection.reply.key
+    size = 4 if len(key) == 14 else 16
+    use = state.ports.use(int(connection.protocol), key[2 + size : 2 + 2 * size])
+    rule = state.policy.source_nat(translated(state, connection, now))
+    if rule is not None and rule.endpoint_independent:
+        state.ports.map(connection, inside_of(connection.original.key), use, outside_port(key), True)
+    else:
+        state.ports.hold(connection, use, outside_port(key))

@@ -1,0 +1,67 @@
+"""Would the rules in force let a connection begin that runs already?
+
+Lives here: the question, put together from the connection. May not live here: what follows from the answer.
+"""
+
+from __future__ import annotations
+
+from mypy_extensions import i64
+
+from conntrack.engine.state import State
+from conntrack.flow.connection import DESTINATION_NAT, Connection
+from conntrack.flow.pair import invert
+from conntrack.packet.header import ICMP, ICMPV6
+from conntrack.policy.runtime import ACCEPT, NO_ZONE, NatRule, Query, Rule
+
+
+def permitted(state: State, connection: Connection, now: float) -> bool:
+    """Whether the policy accepts it; limits count as fresh, and a destination that was translated must still be."""
+    rule = rule_for(state, connection, now)
+    return rule is not None and rule.action == ACCEPT
+
+
+def rule_for(state: State, connection: Connection, now: float) -> Rule | None:
+    """The rule that would decide on it; None where no rule translates its destination any more."""
+    query = asked(connection, connection.original.key, now, now + state.wall)
+    policy = state.policy
+    nat: NatRule | None = None
+    if connection.status & DESTINATION_NAT:
+        query.address_zone = state.topology.address_zone(query.destination)
+        nat = policy.destination_nat(query)
+        if nat is None:
+            return None
+    return policy.foresee(translated(state, connection, now), nat)
+
+
+def translated(state: State, connection: Connection, now: float) -> Query:
+    """The query once the destination is translated, as rules and source NAT see it."""
+    query = asked(connection, invert(connection.reply.key), now, now + state.wall)
+    query.source, query.source_port = source_of(connection.original.key)
+    return query
+
+
+def asked(connection: Connection, key: bytes, now: float, wall: float) -> Query:
+    """The query of a key between the connection's zones."""
+    query = Query()
+    size = 4 if len(key) == 14 else 16
+    ports = 2 + 2 * size
+    query.version = 4 if size == 4 else 6
+    query.protocol = key[0]
+    query.source, query.source_port = source_of(key)
+    query.destination = key[2 + size : ports]
+    query.destination_port = key[ports + 2] << 8 | key[ports + 3]
+    if key[0] == ICMP or key[0] == ICMPV6:
+        query.icmp_type = key[ports + 2]
+        query.icmp_code = key[ports + 3]
+    query.zone_in = i64(connection.zone_in)
+    query.zone_out = i64(connection.zone_out)
+    query.address_zone = NO_ZONE
+    query.now, query.wall = now, wall
+    return query
+
+
+def source_of(key: bytes) -> tuple[bytes, int]:
+    """Source address and port of a key."""
+    size = 4 if len(key) == 14 else 16
+    ports = 2 + 2 * size
+    return key[2 : 2 + size], key[ports] << 8 | key[ports + 1]
