@@ -13,8 +13,8 @@ from typing import Final
 
 from conntrack.gateway.queue import nfnetlink
 from conntrack.gateway.queue.base import Handler, Options, Queue, QueueError, Tally
+from conntrack.gateway.queue.exchange import STRIDE, Exchange
 from conntrack.gateway.queue.judge import Judge
-from conntrack.gateway.queue.receive import STRIDE, Receiver
 
 _SO_SNDBUFFORCE: Final = 32
 _SO_RCVBUFFORCE: Final = 33
@@ -42,7 +42,7 @@ class NetlinkQueue(Queue):
         except BaseException:
             self._socket.close()
             raise
-        self._receiver = Receiver(self._socket)
+        self._exchange = Exchange(self._socket)
 
     def name(self) -> str:
         """ "netlink"."""
@@ -59,9 +59,9 @@ class NetlinkQueue(Queue):
     def drain(self, limit: int) -> int:
         """Judges up to `limit` waiting packets, rounded up to 64; returns how many messages were read."""
         done = self._catch_up() if self._early else 0
-        while done < limit:
+        while done < limit and self._socket.fileno() >= 0:
             try:
-                lengths = self._receiver.receive()
+                lengths = self._exchange.receive()
             except OSError as error:
                 if error.errno != errno.ENOBUFS:
                     raise QueueError(f"queue {self._number} is lost: {error.strerror}") from error
@@ -69,7 +69,7 @@ class NetlinkQueue(Queue):
                 continue
             if not lengths:
                 break
-            for piece in self._judge.judge(self._receiver.buffer, STRIDE, lengths):
+            for piece in self._judge.judge(self._exchange.buffer, STRIDE, lengths):
                 self._send(piece)
             done += len(lengths)
         return done
@@ -88,7 +88,7 @@ class NetlinkQueue(Queue):
 
     def _send(self, piece: bytes) -> None:
         try:
-            self._socket.send(piece)
+            self._exchange.send(piece)
         except OSError as error:
             if error.errno not in (errno.ENOBUFS, errno.ENOMEM, errno.EINTR):
                 raise QueueError(f"queue {self._number}: verdicts are not taken: {error.strerror}") from error
