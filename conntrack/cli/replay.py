@@ -7,6 +7,7 @@ file formats (capture/).
 from __future__ import annotations
 
 import argparse
+import contextlib
 import ipaddress
 import sys
 from collections.abc import Iterator
@@ -116,8 +117,9 @@ def find_addresses(options: argparse.Namespace, document: Document, policy: Poli
     within = {name for pair in document.policy for name in pair.sources if name in pair.destinations}
     forwarded = [numbers[name] for name in within if name in numbers]
     finder = Finder(policy.zones, named_addresses(options.address, numbers), forwarded)
-    for _frame, raw in packets(options.capture):
-        finder.see(raw)
+    with contextlib.suppress(CaptureError):  # told of by the second reading, after what is whole
+        for _frame, raw in packets(options.capture):
+            finder.see(raw)
     return finder.own
 
 
