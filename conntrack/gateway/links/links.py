@@ -35,6 +35,10 @@ class Links:
         """What there is now, with these zones."""
         return topology(self._snapshot, zone_of)
 
+    def snapshot(self) -> Snapshot:
+        """What there is now."""
+        return self._snapshot
+
     def names(self) -> list[str]:
         """The interfaces that exist."""
         return [link.name for link in self._snapshot.links]

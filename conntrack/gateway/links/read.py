@@ -45,6 +45,9 @@ _REFUSING: Final = (6, 7, 8)
 _MAIN: Final = 254
 _DEFAULT: Final = 253
 _LOCAL_TABLE: Final = 255
+#: priority → table
+_USUAL_RULES: Final = {0: _LOCAL_TABLE, 32766: _MAIN, 32767: _DEFAULT}
+_ARPHRD_ETHER: Final = 1
 #: a dump that other changes interrupt is begun again so often
 _ATTEMPTS: Final = 5
 
@@ -80,11 +83,14 @@ def _read(netlink: IPRoute) -> Snapshot:
         tuple(_with_local_routes(addresses, kept)),
         tuple(sorted(_broadcasts(kept))),
         tuple(_routes(kept)),
+        all(_is_usual(rule) for family in (AF_INET, AF_INET6) for rule in netlink.get_rules(family=family)),
     )
 
 
 def _link(message: _Message) -> Link:
-    return Link(message["index"], message.get_attr("IFLA_IFNAME"), bool(message["flags"] & _IFF_UP))
+    mtu = message.get_attr("IFLA_MTU") or 0
+    ethernet = message["ifi_type"] == _ARPHRD_ETHER
+    return Link(message["index"], message.get_attr("IFLA_IFNAME"), bool(message["flags"] & _IFF_UP), mtu, ethernet)
 
 
 def _address(message: _Message) -> Iterator[Address]:
@@ -131,9 +137,30 @@ def _routes(routes: Iterable[_Message]) -> list[Route]:
             index = _oif(message) if message["type"] == _UNICAST else 0
             if index or message["type"] in _REFUSING:
                 metric = message.get_attr("RTA_PRIORITY") or 0
-                found.append((-table, Route(_destination(message), message["dst_len"], metric, index)))
+                network = _destination(message)
+                gateway, mtu = _gateway(message, len(network)), _own_mtu(message)
+                found.append((-table, Route(network, message["dst_len"], metric, index, gateway, mtu)))
     found.sort(key=lambda ranked: (ranked[0], ranked[1].metric))  # a stable sort: the kernel's order within
     return [route for _, route in found]
+
+
+def _gateway(message: _Message, size: int) -> bytes | None:
+    """The next hop where there is exactly one, of the route's own family."""
+    if message.get_attr("RTA_MULTIPATH") or message.get_attr("RTA_VIA"):
+        return None
+    text = message.get_attr("RTA_GATEWAY")
+    return b"" if text is None else _packed(AF_INET if size == 4 else AF_INET6, text)
+
+
+def _own_mtu(message: _Message) -> int:
+    metrics = message.get_attr("RTA_METRICS")
+    return int((metrics and metrics.get_attr("RTAX_MTU")) or 0)
+
+
+def _is_usual(rule: _Message) -> bool:
+    """Whether it is one of the three rules that Linux starts with, which ask for nothing but the table."""
+    table = int(rule.get_attr("FRA_TABLE") or rule["table"])
+    return _USUAL_RULES.get(rule.get_attr("FRA_PRIORITY") or 0) == table
 
 
 def _table(message: _Message) -> int:

@@ -25,6 +25,8 @@ class Link(NamedTuple):
     interface: int  # its index
     name: str
     up: bool
+    mtu: int = 1500
+    ethernet: bool = True  # packets there have Ethernet headers
 
 
 class Address(NamedTuple):
@@ -49,6 +51,8 @@ class Route(NamedTuple):
     length: int
     metric: int
     interface: int
+    gateway: bytes | None = b""  # next hop, packed; b"": on the link; None: several, or one of the other family
+    mtu: int = 0  # the route's own; 0: the link's
 
 
 class Snapshot(NamedTuple):
@@ -58,6 +62,7 @@ class Snapshot(NamedTuple):
     addresses: tuple[Address, ...] = ()
     broadcasts: tuple[Broadcast, ...] = ()
     routes: tuple[Route, ...] = ()
+    by_destination: bool = True  # False: `ip rule` makes routes depend on more than the destination
 
 
 def topology(snapshot: Snapshot, zone_of: ZoneOf) -> Topology:

@@ -23,8 +23,8 @@ from pyroute2 import IPRoute
 from conntrack.gateway.links.read import LinksError, read
 from conntrack.gateway.links.snapshot import Snapshot
 
-# RTMGRP_*: links, IPv4 addresses and routes, IPv6 addresses and routes
-_GROUPS: Final = 0x1 | 0x10 | 0x40 | 0x100 | 0x400
+# RTMGRP_*: links, IPv4 addresses, routes and rules, IPv6 addresses, routes and rules
+_GROUPS: Final = 0x1 | 0x10 | 0x40 | 0x80 | 0x100 | 0x400 | 0x40000
 #: seconds in which further changes join the first
 SETTLE: Final = 0.05
 #: reading rests at least so many times as long as it took
