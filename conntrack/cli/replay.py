@@ -1,7 +1,7 @@
 """`pairwall replay`: a capture file through the rules, with the capture's own clock.
 
-Lives here: options and the line a packet. May not live here: the gateway that it is played through (playback.py), the
-file formats (capture/).
+Lives here: options, reading. May not live here: the gateway that it is played through (playback.py), the
+file formats (capture/), what is said of a packet (replay_line.py).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from conntrack.cli.capture import CaptureError, Frame
 from conntrack.cli.capture.files import frames
 from conntrack.cli.capture.link import KNOWN, NotIp, is_whole, packet
+from conntrack.cli.endpoints import endpoint
 from conntrack.cli.options import epilog
 from conntrack.cli.output import Column, write
 from conntrack.service.exits import FAILED, OK, USAGE, Failure
@@ -41,7 +42,6 @@ are those given by --address; without any for a zone, an address is the gateway'
 first. Times, also of schedules, are the capture's.
 Exit code 1: the capture is damaged, or holds no IP packet.
 """
-PAIR_KEYS = ("source", "source_port", "destination", "destination_port")
 COLUMNS = (
     Column("N", lambda line: line["n"], right=True),
     Column("TIME", lambda line: f"{line['time']:.6f}", right=True),
@@ -88,6 +88,7 @@ def run(options: argparse.Namespace) -> int:
 def lines(options: argparse.Namespace, document: Document, policy: Policy) -> Iterator[Item]:
     """A line for every packet."""
     from conntrack.cli.playback import Playback
+    from conntrack.cli.replay_line import play
 
     own = find_addresses(options, document, policy)
     playback: Playback | None = None
@@ -95,7 +96,7 @@ def lines(options: argparse.Namespace, document: Document, policy: Policy) -> It
         if playback is None:
             playback = Playback(policy, own, frame.time)
         verify = is_whole(frame) and not options.ignore_checksums
-        yield line(playback, frame, raw, verify)
+        yield play(playback, frame, raw, verify)
 
 
 def packets(path: Path) -> Iterator[tuple[Frame, bytes]]:
@@ -137,54 +138,8 @@ def named_addresses(words: list[str], numbers: dict[str, int]) -> Addresses:
     return named
 
 
-def line(playback: Playback, frame: Frame, raw: bytes, verify: bool) -> Item:
-    """Plays one packet and says what became of it. Its keys are an interface: exactly these."""
-    from conntrack.packet.reason import name
-
-    outcome = playback.play(raw, frame.time, verify)
-    trace = playback.engine.trace
-    connection = trace.connection
-    rule = trace.rule or (connection.rule if connection is not None else None)
-    state = ""
-    if connection is not None:
-        tracker = playback.engine.trackers.by_number[int(connection.protocol)]
-        state = tracker.states()[int(connection.state)]
-    original = socket_pair(raw)
-    return {
-        "n": frame.number,
-        "time": round(frame.time, 9),
-        "verdict": trace.verdict,
-        "reason": name(int(trace.reason)),
-        "rule": getattr(rule, "name", None),
-        "new": trace.new,
-        "direction": trace.direction or None,
-        "state": state or None,
-        "original": original,
-        "translated": socket_pair(outcome.raw) if outcome.passed else original,
-    }
-
-
-def socket_pair(raw: bytes) -> Item | None:
-    """A packet's socket pair, None if it is malformed."""
-    from conntrack.flow.pair import prefixes, readable
-    from conntrack.packet.errors import Malformed
-    from conntrack.packet.header import Packet
-    from conntrack.packet.parse import parse
-    from conntrack.service.names import protocol_name
-
-    packet = Packet()
-    try:
-        parse(raw, packet, False)
-    except Malformed:
-        return None
-    pair = readable(prefixes(0)[int(packet.protocol)] + packet.pair)
-    return {"protocol": protocol_name(pair.protocol)} | {key: getattr(pair, key) for key in PAIR_KEYS}
-
-
 def pair_text(pair: Item | None) -> str:
     """A socket pair for the table."""
-    from conntrack.cli.endpoints import endpoint
-
     if pair is None:
         return "malformed"
     source = endpoint(pair["source"], pair["source_port"] or None)

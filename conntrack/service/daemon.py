@@ -122,8 +122,8 @@ class Daemon:
         undo.push_async_callback(self._remove_hooks)
         await host.install(wanted(self._rules.document))
         self._catch_signals(running)
-        logger.info("started: %s", running.status_line())
-        self._notifier.ready(running.status_line())
+        logger.info("started: %s", running.status.line())
+        self._notifier.ready(running.status.line())
         return loop
 
     def _surroundings(self) -> Surroundings:

@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from conntrack.service import control, peer, protocol
-from conntrack.service.control import Command, Control, work
+from conntrack.service import answering, control, peer, protocol
+from conntrack.service.answering import work
+from conntrack.service.control import Command, Control
 from conntrack.service.exits import Failure
 from conntrack.service.protocol import Item, Refused
 
@@ -179,7 +180,7 @@ def test_others_run_while_a_long_answer_is_made(tmp_path: Path) -> None:
 
 
 def test_a_client_that_stops_reading_is_dropped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(control, "PATIENCE", 0.05)
+    monkeypatch.setattr(answering, "PATIENCE", 0.05)
 
     async def conversation(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, server: Control) -> int:
         await ask(reader, writer, {"command": "numbers"})
