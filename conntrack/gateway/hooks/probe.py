@@ -6,6 +6,7 @@ it: nft's is a dry run that the kernel checks and throws away, iptables' is in c
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +24,7 @@ from conntrack.gateway.hooks.backend import (
 from conntrack.gateway.hooks.plan import Plan
 from conntrack.gateway.hooks.tools import HookError, Missing, run
 
+_LOG = logging.getLogger(__name__)
 #: there as soon as kernel connection tracking is loaded, whether or not this network namespace uses it
 _TRACKING: Final = Path("/proc/sys/net/netfilter/nf_conntrack_max")
 #: what a kernel must offer for a rule of ours to load, by rule
@@ -47,6 +49,7 @@ def choose(wanted: Plan, prefer: str = "auto") -> Backend:
         missing = try_out(backend, wanted)
         if not missing:
             return backend
+        _LOG.info("%s cannot hold the hook rules: %s", backend.name, ", ".join(missing))
         lacks.append(f"{backend.name}: {', '.join(missing)}")
     if not lacks:
         names = ", ".join(("auto", NFT, IPTABLES_NFT, IPTABLES_LEGACY))
