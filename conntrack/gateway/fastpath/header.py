@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from conntrack.gateway.fastpath import layout, punts
-from conntrack.tracker.tcp import examine, table, window
+from conntrack.tracker.tcp import examine, memory, table, window
 from conntrack.tracker.tcp.table import ACK, CLASSES, ESTABLISHED, FIN_WAIT, STATES, step
 
 NAME: Final = "tables.h"
@@ -43,8 +43,9 @@ def header() -> str:
         "WINDOW_UNACKNOWLEDGED": window.UNACKNOWLEDGED,
         "WINDOW_ACK_KNOWN": window.ACK_KNOWN,
         "ACK_SLACK": examine.ACK_SLACK,
-        "MOST_RETRANSMISSIONS": 255,
+        "MOST_COUNTED": memory.MOST_COUNTED,
         "KIND_ACK": table.ACK,
+        "FREEZES": layout.FREEZES,
         "TICK_SHIFT": layout.TICK_SHIFT,
         "ACTION_KEEP": KEEP,
         "ACTION_LEAVE": LEAVE,

@@ -25,6 +25,9 @@ FROZEN: Final = 0x01
 #: control bits of a TCP state: the tracker's own `liberal` setting is on
 LIBERAL: Final = 0x02
 
+#: TCP states that one run of the freezing program freezes at most
+FREEZES: Final = 128
+
 #: one unit of Flow.last_seen: 2²⁰ ns of CLOCK_MONOTONIC, so 32 bits wrap after 52 days
 TICK_SHIFT: Final = 20
 TICK: Final = (1 << TICK_SHIFT) / 1e9
@@ -77,6 +80,11 @@ TCP_FIELDS: Final[Fields] = (
 SETTINGS_FIELDS: Final[Fields] = (("generation", "I"), ("", "4x"))
 
 
+def map_name(name: str) -> str:
+    """The kernel's name of a map, at most 15 bytes."""
+    return f"pw{LAYOUT_VERSION}_{name}"
+
+
 def packed(fields: Fields) -> Struct:
     """The struct of a table of fields, without gaps."""
     return Struct("=" + "".join(form for _, form in fields))
@@ -109,7 +117,8 @@ class Flow:
     """One direction of a connection in the fast path. All that decides it was decided before: the program only obeys.
 
     pair: what packets leave with, 12 or 36 bytes as Packet.pair. next_hop: 4 or 16 bytes, never empty: the destination
-    itself where it is on the link. inbound, outbound: interface indexes. slot, owner: set by FlowMaps.insert.
+    itself where it is on the link. inbound, outbound: interface indexes. owner: Connection.identity. slot: set by
+    FlowMaps.insert.
     """
 
     pair: bytes

@@ -1,15 +1,29 @@
 """The fast path's maps, typed: flows in and out, their state, counters.
 
-Lives here: what one connection's entries are together. May not live here: bytes (layout.py), system calls (map.py),
-which connections are offered (the manager).
+Lives here: what one connection's entries are together, and the order in which they come and go. May not live here:
+bytes (layout.py), operations on one map (kernelmap.py), which connections are offered (the manager).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from struct import Struct
+from typing import Final, NamedTuple
 
-from conntrack.gateway.fastpath.layout import Flow, Usage
+from conntrack.gateway.fastpath import layout, punts
+from conntrack.gateway.fastpath.errors import FastPathError
+from conntrack.gateway.fastpath.kernelmap import KernelMap
+from conntrack.gateway.fastpath.layout import Flow, Usage, flow_key, map_key, unpack_flow
+from conntrack.gateway.fastpath.program import Program
+from conntrack.gateway.fastpath.slots import NONE, Slots
+from conntrack.packet.header import TCP
+
+_INDEX: Final = Struct("=I")
+_PAIR: Final = Struct("=II")
+_LINK_HEADER: Final = bytes(14)
+#: (owner, flags, last_seen, packets, octets) out of an entry
+_READING4: Final = Struct("=12xI10xBxIQQ16x")
+_READING6: Final = Struct("=12xI10xBxIQQ56x")
 
 
 class Offer(NamedTuple):
@@ -31,58 +45,197 @@ class Recalled(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """One entry of a batch read."""
+    """What one entry has done, as a batch read finds it."""
 
-    key: bytes  # flow key (flow/pair.py)
-    flow: Flow
+    owner: int  # Connection.identity, 32 bits
+    flags: int  # layout.REPLY
+    last_seen: int  # ticks
+    packets: int
+    octets: int
 
 
 class FlowMaps:
     """All maps of one loaded program. Every method raises FastPathError where the kernel refuses."""
 
+    def __init__(
+        self,
+        flows4: KernelMap,
+        flows6: KernelMap,
+        tcp: KernelMap,
+        settings: KernelMap,
+        punts: KernelMap,
+        freezer: Program,
+    ) -> None:
+        self._flows4 = flows4
+        self._flows6 = flows6
+        self._tcp = tcp
+        self._settings = settings
+        self._punts = punts
+        self._freezer = freezer
+        self._slots = Slots(tcp.shape.capacity)
+
     def insert(self, offer: Offer) -> None:
         """Puts a connection in: state, then reply, then original. FastPathError: full; then nothing is left behind."""
-        raise NotImplementedError
+        flows = self._of(offer.original_key)
+        original, reply = offer.original, offer.reply
+        slot = self._begin(offer)
+        try:
+            flows.put(map_key(offer.reply_key), reply.pack())
+            flows.put(map_key(offer.original_key), original.pack())
+        except FastPathError:
+            flows.remove(map_key(offer.reply_key))
+            if slot != NONE:
+                self._slots.give(slot)
+            raise
 
     def insert_many(self, offers: list[Offer]) -> int:
-        """The same in batches; returns how many, from the first on, went in."""
-        raise NotImplementedError
+        """The same for many of one family with three system calls; returns how many, from the first on, went in."""
+        if not offers:
+            return 0
+        flows = self._of(offers[0].original_key)
+        offers = offers[: self._begin_many(offers)]
+        replies = flows.put_many(
+            b"".join([map_key(offer.reply_key) for offer in offers]), b"".join([offer.reply.pack() for offer in offers])
+        )
+        whole = flows.put_many(
+            b"".join([map_key(offer.original_key) for offer in offers[:replies]]),
+            b"".join([offer.original.pack() for offer in offers[:replies]]),
+        )
+        for offer in offers[whole:]:
+            flows.remove(map_key(offer.reply_key))
+            if offer.state:
+                self._slots.give(offer.original.slot)
+        return whole
 
     def look(self, key: bytes) -> Flow | None:
         """The entry of a flow key."""
-        raise NotImplementedError
+        raw = self._of(key).look(map_key(key))
+        return None if raw is None else unpack_flow(raw)
 
     def state(self, slot: int) -> bytes:
         """A TCP state, read as one piece; it goes on changing."""
-        raise NotImplementedError
+        return self._tcp.look(_INDEX.pack(slot), locked=True) or b""
 
     def recall(self, original_key: bytes, reply_key: bytes) -> Recalled | None:
         """Takes a connection out: freezes its TCP state, removes both entries, returns what they held.
 
-        None: it was not in. What is returned for TCP is exact: no packet passes unseen between reading and removing.
+        None: it was not in. What is returned for TCP is exact: no packet passes between reading and removing. Of UDP
+        and ICMP a packet that another CPU is just forwarding may go uncounted.
         """
-        raise NotImplementedError
+        return self.recall_many([(original_key, reply_key)])[0]
 
     def recall_many(self, pairs: list[tuple[bytes, bytes]]) -> list[Recalled | None]:
-        """The same for many (original key, reply key) at once, in batches."""
-        raise NotImplementedError
+        """The same for many (original key, reply key)."""
+        slots = [self._stateful(original) for original, _ in pairs]
+        self._freeze([_PAIR.pack(flow.slot, flow.owner) for flow in slots if flow is not None])
+        return [self._take(original, reply, flow) for (original, reply), flow in zip(pairs, slots, strict=True)]
 
     def readings(self, chunk: int = 2048) -> Iterator[list[Reading]]:
-        """All entries of both families, about `chunk` at a time: one system call, under 5 ms, for each list."""
-        raise NotImplementedError
+        """What all entries have done, about `chunk` entries at a time: one system call for each list."""
+        for flows, layout_of in ((self._flows4, _READING4), (self._flows6, _READING6)):
+            for _, values in flows.batches(chunk):
+                yield [Reading(*fields) for fields in layout_of.iter_unpack(values)]
+
+    def entries(self, chunk: int = 2048) -> Iterator[list[tuple[bytes, Flow]]]:
+        """All entries in full, as (flow key, entry): for a process that takes over the maps of an earlier one."""
+        for flows in (self._flows4, self._flows6):
+            key_size, value_size = flows.shape.key_size, flows.shape.value_size
+            for keys, values in flows.batches(chunk):
+                count = len(keys) // key_size
+                yield [
+                    (
+                        flow_key(keys[at * key_size : (at + 1) * key_size]),
+                        unpack_flow(values[at * value_size : (at + 1) * value_size]),
+                    )
+                    for at in range(count)
+                ]
+
+    def adopt(self) -> int:
+        """Notes which slots the entries of an earlier process use, so that none is given twice; counts entries."""
+        count = 0
+        for batch in self.entries():
+            count += len(batch)
+            for key, flow in batch:
+                if key[0] == TCP:
+                    self._slots.claim(flow.slot)
+        return count
 
     def punts(self) -> list[int]:
         """Packets by punts.py's numbers, summed over CPUs; [0] are those forwarded."""
-        raise NotImplementedError
+        counts = []
+        for punt in range(punts.SLOTS):
+            raw = self._punts.look(_INDEX.pack(punt)) or b""
+            counts.append(sum(count for (count,) in layout.COUNTER.iter_unpack(raw)))
+        return counts
 
     def generation(self) -> int:
         """The generation in force."""
-        raise NotImplementedError
+        raw = self._settings.look(_INDEX.pack(0))
+        return int(layout.SETTINGS.unpack(raw)[0]) if raw else 0
 
     def set_generation(self, generation: int) -> None:
         """Makes entries of every other generation stale at once; 0 switches the fast path off."""
-        raise NotImplementedError
+        self._settings.put(_INDEX.pack(0), layout.SETTINGS.pack(generation))
 
-    def __len__(self) -> int:
-        """Connections in the fast path, as far as inserted or adopted by this object."""
-        raise NotImplementedError
+    def close(self) -> None:
+        """Gives all descriptors back; what is pinned or attached stays."""
+        for one in (self._flows4, self._flows6, self._tcp, self._settings, self._punts):
+            one.close()
+        self._freezer.close()
+
+    def _of(self, key: bytes) -> KernelMap:
+        return self._flows4 if len(key) == 14 else self._flows6
+
+    def _begin(self, offer: Offer) -> int:
+        """Puts the TCP state in, and tells both entries where."""
+        if not offer.state:
+            return NONE
+        slot = self._slots.take()
+        if slot == NONE:
+            raise FastPathError("no room for another TCP state", "raise the number of connections it is made for")
+        self._tcp.put(_INDEX.pack(slot), offer.state, locked=True)
+        offer.original.slot = offer.reply.slot = slot
+        return slot
+
+    def _begin_many(self, offers: list[Offer]) -> int:
+        """The same for many; returns for how many there was room."""
+        keys: list[bytes] = []
+        states: list[bytes] = []
+        count = len(offers)
+        for at, offer in enumerate(offers):
+            if offer.state:
+                slot = self._slots.take()
+                if slot == NONE:
+                    count = at
+                    break
+                offer.original.slot = offer.reply.slot = slot
+                keys.append(_INDEX.pack(slot))
+                states.append(offer.state)
+        self._tcp.put_many(b"".join(keys), b"".join(states), locked=True)
+        return count
+
+    def _stateful(self, key: bytes) -> Flow | None:
+        return self.look(key) if key[0] == TCP else None
+
+    def _freeze(self, slots: list[bytes]) -> None:
+        """Stops packets of these (slot, owner): from now on they are left to the slow path."""
+        for at in range(0, len(slots), layout.FREEZES):
+            self._freezer.run(_LINK_HEADER + b"".join(slots[at : at + layout.FREEZES]))
+
+    def _take(self, original_key: bytes, reply_key: bytes, flow: Flow | None) -> Recalled | None:
+        flows = self._of(original_key)
+        original = flows.take(map_key(original_key))
+        reply = flows.take(map_key(reply_key))
+        state = b""
+        if flow is not None:
+            state = self._tcp.look(_INDEX.pack(flow.slot)) or b""
+            self._slots.give(flow.slot)
+        if original is None or reply is None:
+            return None
+        return Recalled(usage(original), usage(reply), state)
+
+
+def usage(raw: bytes) -> Usage:
+    """What an entry has done."""
+    fields = layout.HEAD.unpack_from(raw)
+    return Usage(fields[10], fields[11], fields[9])

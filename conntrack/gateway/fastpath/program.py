@@ -1,12 +1,22 @@
-"""The loaded program, and where it is attached.
+"""A program in the kernel: running it on a frame, asking what it is.
 
-Lives here: running it for tests, attaching, replacing, detaching, pins. May not live here: loading (loader.py).
+Lives here: one program. May not live here: loading (loader.py), interfaces (attach.py).
 """
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import NamedTuple, Protocol
+import ctypes
+import os
+from struct import Struct
+from typing import Final, NamedTuple
+
+from conntrack.gateway.fastpath import syscalls
+
+#: what the kernel may return of a frame; it refuses longer ones
+_LARGEST: Final = 1 << 16
+#: bytes of struct __sk_buff that all kernels from 5.8 on know
+CONTEXT_SIZE: Final = 192
+_INFO: Final = Struct("=II8s")
 
 
 class Run(NamedTuple):
@@ -18,44 +28,59 @@ class Run(NamedTuple):
     nanoseconds: int  # mean of one run
 
 
-class Attachment(Protocol):
-    """One program at one interface."""
-
-    kind: str  # "tcx", "clsact" or "xdp"
-    interface: int
-
-    def replace(self, program: Program) -> None:
-        """Swaps the program without a gap."""
-
-    def detach(self) -> None:
-        """Takes the program off; no error where the interface is gone."""
-
-
 class Program:
-    """A program in the kernel, by its file descriptor, which this object owns."""
+    """A program by its file descriptor, which this object owns."""
 
     def __init__(self, descriptor: int, name: str) -> None:
         self.descriptor = descriptor
         self.name = name
+        self._data = ctypes.create_string_buffer(_LARGEST)
+        self._context = ctypes.create_string_buffer(CONTEXT_SIZE)
 
     def run(self, frame: bytes, context: bytes = b"", repeat: int = 1) -> Run:
-        """BPF_PROG_TEST_RUN: judges a frame without sending it."""
-        raise NotImplementedError
+        """BPF_PROG_TEST_RUN: judges a frame (from the link header on) without sending it.
+
+        context: struct __sk_buff, of which mark, ifindex, gso_segs, gso_size and a few more may be set; b"" for none.
+        """
+        data = ctypes.create_string_buffer(frame, len(frame))
+        given = ctypes.create_string_buffer(context, len(context)) if context else None
+        out = ctypes.addressof(self._context) if given else 0
+        block = syscalls.block(
+            syscalls.TEST,
+            self.descriptor,
+            0,
+            len(frame),
+            _LARGEST,
+            ctypes.addressof(data),
+            ctypes.addressof(self._data),
+            repeat,
+            0,
+            len(context),
+            CONTEXT_SIZE if given else 0,
+            ctypes.addressof(given) if given else 0,
+            out,
+            0,
+            0,
+            0,
+            0,
+        )
+        syscalls.checked(syscalls.PROG_TEST_RUN, block, f"run the program {self.name}")
+        _, action, _, size, _, _, _, duration, _, context_size, *_ = syscalls.TEST.unpack(block.raw)
+        return Run(_signed(action), self._data.raw[:size], self._context.raw[:context_size], duration)
 
     def tag(self) -> str:
         """The kernel's hash of the program, 16 hexadecimal digits: equal for equal programs."""
-        raise NotImplementedError
+        tag: bytes = _INFO.unpack(syscalls.info(self.descriptor, _INFO.size))[2]
+        return tag.hex()
+
+    def identity(self) -> int:
+        """The kernel's number of this load of the program."""
+        return int(_INFO.unpack(syscalls.info(self.descriptor, _INFO.size))[1])
 
     def close(self) -> None:
         """Closes the descriptor; attachments stay."""
-        raise NotImplementedError
+        os.close(self.descriptor)
 
 
-def attach(program: Program, interface: int, pin: Path | None = None) -> Attachment:
-    """Attaches at the interface's ingress: tcx, below Linux 6.6 clsact. With `pin` a tcx link outlives the process."""
-    raise NotImplementedError
-
-
-def adopt(pin: Path) -> Attachment:
-    """The attachment behind a pin, left by an earlier process. FileNotFoundError: no such pin."""
-    raise NotImplementedError
+def _signed(number: int) -> int:
+    return number - (1 << 32) if number >= 1 << 31 else number

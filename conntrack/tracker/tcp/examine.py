@@ -32,7 +32,7 @@ from conntrack.tracker.tcp.window import (
 )
 
 _ALL: Final = 0xFF
-_ACK_SLACK: Final = 66000  # how long past an acknowledgement may be, at least
+ACK_SLACK: Final = 66000  # how long past an acknowledgement may be, at least
 
 
 def examine(
@@ -83,7 +83,7 @@ def furthest(packet: Packet) -> i64:
 def fit(seq: i64, end: i64, sack: i64, sender: Window, receiver: Window) -> i64:
     """The conditions I–IV: ACCEPT, IGNORE or a reason."""
     room = i64(receiver.maxwin) & MASK
-    slack = max(i64(sender.maxwin) & MASK, _ACK_SLACK)
+    slack = max(i64(sender.maxwin) & MASK, ACK_SLACK)
     receiver_end = i64(receiver.end)
     sent = before(sack, receiver_end + 1)
     recent = after(sack, receiver_end - slack - 1)

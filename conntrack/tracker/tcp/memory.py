@@ -19,7 +19,7 @@ SIMULTANEOUS_OPEN: Final = 1
 #: Memory.flags: a SYN was ignored in LAST_ACK; the next ACK of the other side may be a challenge (RFC 5961 §4.2)
 CHALLENGE_EXPECTED: Final = 2
 
-_MOST: Final = 255
+MOST_COUNTED: Final = 255
 
 
 @mypyc_attr(acyclic=True, allow_interpreted_subclasses=False)
@@ -71,7 +71,7 @@ class Memory(ProtocolState):
             and same(i64(self.end), end)
             and i64(self.window) == packet.window
         ):
-            if self.retransmissions < _MOST:
+            if self.retransmissions < MOST_COUNTED:
                 self.retransmissions += 1
             return
         self.original = original

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The fast path: packets of connections that Python has judged are translated and sent on at the tc hook.
+ *
+ * parse → look up → generation, interface, MTU → state and window → counters → translate → next hop. A packet that any
+ * step does not understand goes the normal way, as it came; after the first changed byte only the kernel itself can
+ * fail, and then the packet is dropped.
+ */
+#include <linux/pkt_cls.h>
+#include "translate.h"
+
+static __always_inline int ipv4(struct frame *frame, struct packet *packet)
+{
+	struct key4 key = {};
+	int punt = parse4(frame, packet, &key);
+
+	if (punt)
+		return punt;
+	struct flow4 *flow = bpf_map_lookup_elem(&MAP(flows4), &key);
+
+	if (!flow)
+		return PUNT_MISS;
+	punt = judge(frame, packet, &flow->flow);
+	if (punt)
+		return punt;
+	((struct __sk_buff *)frame->context)->mark = flow->flow.mark;
+	return translate4(frame, packet, &key, flow);
+}
+
+static __always_inline int ipv6(struct frame *frame, struct packet *packet)
+{
+	struct key6 key = {};
+	int punt = parse6(frame, packet, &key);
+
+	if (punt)
+		return punt;
+	struct flow6 *flow = bpf_map_lookup_elem(&MAP(flows6), &key);
+
+	if (!flow)
+		return PUNT_MISS;
+	punt = judge(frame, packet, &flow->flow);
+	if (punt)
+		return punt;
+	((struct __sk_buff *)frame->context)->mark = flow->flow.mark;
+	return translate6(frame, packet, &key, flow);
+}
+
+static __always_inline int tc(struct __sk_buff *skb, __u32 link)
+{
+	struct frame frame = {
+		.context = skb,
+		.data = (void *)(long)skb->data,
+		.end = (void *)(long)skb->data_end,
+		.length = skb->len,
+		.link = link,
+		.is_skb = true,
+	};
+	struct packet packet = { .interface = skb->ifindex, .segment = skb->gso_size, .segments = skb->gso_segs };
+	int punt = PUNT_NOT_CARRIED;
+
+	/* Not another host's frame, nor everybody's, nor a tagged one: a VLAN's own interface has the program as well. */
+	if (skb->pkt_type == PACKET_HOST && !skb->vlan_present) {
+		if (skb->protocol == bpf_htons(ETH_P_IP))
+			punt = ipv4(&frame, &packet);
+		else if (skb->protocol == bpf_htons(ETH_P_IPV6))
+			punt = ipv6(&frame, &packet);
+	}
+	count(punt == SPOILT ? PUNT_FAILED : punt);
+	if (punt == SPOILT)
+		return TC_ACT_SHOT;
+	return punt ? TC_ACT_UNSPEC : TC_ACT_REDIRECT;
+}
+
+SEC("tc")
+int pairwall_tc(struct __sk_buff *skb)
+{
+	return tc(skb, ETH_HLEN);
+}
+
+/* Run by user space before it takes TCP connections back (maps.py): after the link header come their (slot, owner). On
+ * return no packet changes them any more. Returns how many were found.
+ */
+SEC("tc")
+int pairwall_freeze(struct __sk_buff *skb)
+{
+	int frozen = 0;
+
+	for (__u32 at = 0; at < FREEZES; at++) {
+		__u32 named[2];
+
+		if (bpf_skb_load_bytes(skb, ETH_HLEN + at * sizeof(named), named, sizeof(named)))
+			break;
+		struct tcp_state *state = bpf_map_lookup_elem(&MAP(tcp), &named[0]);
+
+		if (!state)
+			continue;
+		bpf_spin_lock(&state->lock);
+		if (state->owner == named[1]) {
+			state->control |= STATE_FROZEN;
+			frozen++;
+		}
+		bpf_spin_unlock(&state->lock);
+	}
+	return frozen;
+}
+
+char _license[] SEC("license") = "Apache-2.0";
