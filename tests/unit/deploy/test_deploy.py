@@ -1,0 +1,71 @@
+"""The files for an administrator: they name what exists, and agree with the program."""
+
+from __future__ import annotations
+
+import configparser
+import re
+import subprocess
+from pathlib import Path
+
+from conntrack.cli.main import COMMANDS
+from conntrack.service.exits import BAD_CONFIGURATION, USAGE
+from conntrack.service.protocol import DEFAULT_SOCKET
+
+ROOT = Path(__file__).parents[3]
+
+
+def unit() -> configparser.SectionProxy:
+    parser = configparser.RawConfigParser(strict=False, interpolation=None)
+    parser.optionxform = str  # type: ignore[assignment, method-assign]
+    parser.read(ROOT / "systemd/pairwall.service")
+    return parser["Service"]
+
+
+def test_unit_starts_a_command_that_exists() -> None:
+    program, command, option, rules = unit()["ExecStart"].split()
+    assert (program, option, rules) == ("/opt/pairwall/bin/pairwall", "--rules", "/etc/pairwall/rules.yaml")
+    assert command in COMMANDS
+
+
+def test_unit_gives_one_capability_and_no_way_to_more() -> None:
+    service = unit()
+    assert service["CapabilityBoundingSet"] == service["AmbientCapabilities"] == "CAP_NET_ADMIN"
+    assert service["NoNewPrivileges"] == "yes"
+    assert service["ProtectSystem"] == "strict"
+
+
+def test_unit_does_not_restart_what_a_restart_cannot_help() -> None:
+    assert unit()["RestartPreventExitStatus"].split() == [str(USAGE), str(BAD_CONFIGURATION)]
+
+
+def test_unit_makes_the_folder_of_the_control_socket() -> None:
+    assert str(Path(DEFAULT_SOCKET).parent) == "/run/" + unit()["RuntimeDirectory"]
+
+
+def test_systemd_finds_nothing_wrong_with_the_unit(tmp_path: Path) -> None:
+    """The program is not installed where the unit looks for it, so a file in its place stands in."""
+    text = (ROOT / "systemd/pairwall.service").read_text().replace("/opt/pairwall/bin/pairwall", "/bin/true")
+    copy = tmp_path / "pairwall.service"
+    copy.write_text(text)
+    done = subprocess.run(["systemd-analyze", "verify", copy], capture_output=True, text=True, check=False)
+    assert [line for line in done.stderr.splitlines() if "pairwall" in line] == []
+    assert done.returncode == 0
+
+
+def test_sysctls_are_those_that_the_daemon_asks_for() -> None:
+    set_here = set(re.findall(r"^(net\.\S+) = 1$", (ROOT / "deploy/sysctl.conf").read_text(), re.MULTILINE))
+    assert set_here == {"net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"}
+
+
+def test_install_names_files_that_exist() -> None:
+    script = (ROOT / "deploy/install.sh").read_text()
+    sources = re.findall(r'^    "(\S+) +/etc/\S+"$', script, re.MULTILINE)
+    assert len(sources) == 5
+    assert all((ROOT / source).is_file() for source in sources)
+
+
+def test_shell_scripts_parse() -> None:
+    scripts = [*(ROOT / "deploy").rglob("*.sh")]
+    assert len(scripts) == 2
+    for script in scripts:
+        assert subprocess.run(["bash", "-n", script], check=False).returncode == 0
