@@ -18,6 +18,7 @@ from tests.bench.frames import Ends
 from tests.bench.network import (
     CLIENT_MAC,
     INSIDE_MAC,
+    OUTSIDE,
     OUTSIDE_MAC,
     PHANTOM_CLIENT,
     PHANTOM_SERVER,
@@ -73,7 +74,7 @@ class Ports:
     def open_tcp(self, ends: Ends) -> None:
         """A whole handshake. BenchError: a segment of it did not come through."""
         self._client.send(out(frames.tcp(ends, frames.SYN, CLIENT_SEQ, 0)))
-        seen = self._arrived(self._server, frames.TCP, ends.destination)
+        seen = self._masqueraded(frames.TCP, ends)
         answer = frames.tcp(seen.reply(), frames.SYN | frames.ACK, SERVER_SEQ, CLIENT_SEQ + 1)
         self._server.send(frames.ethernet(OUTSIDE_MAC, SERVER_MAC, answer))
         self._arrived(self._client, frames.TCP, ends.source)
@@ -83,10 +84,16 @@ class Ports:
     def open_udp(self, ends: Ends) -> None:
         """One datagram each way. BenchError: it did not come through."""
         self._client.send(out(frames.udp(ends, _UDP_PAYLOAD)))
-        seen = self._arrived(self._server, frames.UDP, ends.destination)
+        seen = self._masqueraded(frames.UDP, ends)
         answer = frames.udp(seen.reply(), _UDP_PAYLOAD)
         self._server.send(frames.ethernet(OUTSIDE_MAC, SERVER_MAC, answer))
         self._arrived(self._client, frames.UDP, ends.source)
+
+    def _masqueraded(self, protocol: int, ends: Ends) -> Ends:
+        seen = self._arrived(self._server, protocol, ends.destination)
+        if seen.source != socket.inet_aton(OUTSIDE):
+            raise BenchError(f"the gateway does not masquerade: the server sees {socket.inet_ntoa(seen.source)}")
+        return seen
 
     def _arrived(self, port: socket.socket, protocol: int, destination: bytes) -> Ends:
         limit = time.monotonic() + _PATIENCE

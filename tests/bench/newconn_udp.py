@@ -3,6 +3,9 @@
 Sources are random pairs of host and port, destinations 16 hosts and two ports; the same flows for both sides. The
 generator never has more packets on their way than a queue holds, so that nothing is lost and every flow counts.
 
+The kernel does its work on the generator's core, in the same soft interrupt; the daemon has the other core as well.
+That is how each of them works, so a ratio over 1 does not mean that the daemon needs less time for a flow.
+
 Lives here: this measurement. May not live here: the sender, the daemon, nftables.
 """
 

@@ -9,15 +9,17 @@ from typing import NamedTuple
 
 
 class Options(NamedTuple):
-    """runs: alternating pairs; seconds: of one timed stretch; flows: of one round of new UDP flows.
+    """runs: alternating pairs; in one of them, seconds: of HTTP, busy: seconds that a judge of packets is timed, flows:
+    new UDP flows.
 
     tables: numbers of connections at which memory is measured; the last is also what table growth compares with 1 k.
     """
 
     runs: int = 5
     seconds: float = 2.0
+    busy: float = 0.5
     flows: int = 100_000
     tables: tuple[int, ...] = (100_000, 1_000_000)
 
 
-QUICK = Options(runs=3, seconds=0.7, flows=20_000, tables=(100_000,))
+QUICK = Options(runs=3, seconds=1.0, busy=0.2, flows=20_000, tables=(100_000,))

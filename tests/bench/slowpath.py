@@ -53,7 +53,7 @@ def _figure(rates: dict[tuple[str, str], list[float]], backend: str, protocol: s
 
 def _accept_all(network: Network, protocol: str, options: Options) -> float:
     with flood.pinned(flood.cores()[1]), opponents.accept_all(network.gateway) as judge:
-        return saturation.rate(network, judge, _LOADS[protocol](establish.clients(CONNECTIONS)), options.seconds)
+        return saturation.rate(network, judge, _LOADS[protocol](establish.clients(CONNECTIONS)), options.busy)
 
 
 def _daemon(network: Network, backend: str, protocol: str, options: Options) -> float:
@@ -62,4 +62,4 @@ def _daemon(network: Network, backend: str, protocol: str, options: Options) -> 
         with Ports(network) as ports:
             for ends in pairs:
                 (ports.open_tcp if protocol == "tcp" else ports.open_udp)(ends)
-        return saturation.rate(network, daemon.process.pid, _LOADS[protocol](pairs), options.seconds)
+        return saturation.rate(network, daemon.process.pid, _LOADS[protocol](pairs), options.busy)

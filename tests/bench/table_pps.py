@@ -37,7 +37,7 @@ def measure(options: Options) -> list[Figure]:
             for found, (network, process), count in ((rates[0], small, FEW), (rates[1], large, many)):
                 random = Random(run)
                 load = [establish.out(crowd.segment(random.randrange(count))) for _ in range(_FRAMES)]
-                found.append(saturation.rate(network, process, load, options.seconds / 2))
+                found.append(saturation.rate(network, process, load, options.busy))
     told = f"the daemon at {FEW} connections; {many:,} here".replace(",", " ")
     return [of_pairs(NAMES[0], *rates, f"{told}: {thousands(rates[1])} of {thousands(rates[0])} packets/s")]
 
