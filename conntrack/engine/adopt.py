@@ -33,9 +33,13 @@ from conntrack.tracker.tcp.window import Window
 
 
 class Found:
-    """One carried connection: both keys, the interfaces that its directions come in by, mark and DSCP (-1: none)."""
+    """One carried connection: its identity, both keys, the interfaces that packets of original direction come in and
+    leave by, mark and DSCP (-1: none)."""
 
-    def __init__(self, original: bytes, reply: bytes, inbound: int, outbound: int, mark: int, dscp: int) -> None:
+    def __init__(
+        self, identity: int, original: bytes, reply: bytes, inbound: int, outbound: int, mark: int, dscp: int
+    ) -> None:
+        self.identity: i64 = identity
         self.original = original
         self.reply = reply
         self.inbound: i64 = inbound
@@ -49,7 +53,7 @@ def adopt(state: State, found: Found, now: float) -> Connection | None:
 
     None: no interface of it lies in a zone, the rules in force forbid it, or its keys are taken.
     """
-    connection = Connection(int(state.table.created) + 1, found.original, found.reply, now)
+    connection = Connection(int(found.identity), found.original, found.reply, now)
     connection.zone_in = i16(state.topology.zone_of(found.inbound))
     connection.zone_out = i16(state.topology.zone_of(found.outbound))
     install(connection)
@@ -83,12 +87,14 @@ def _begin(state: State, connection: Connection, now: float) -> None:
 
 def _enter(state: State, connection: Connection, now: float) -> bool:
     original, reply = connection.original, connection.reply
-    if not state.table.insert(connection):
+    table = state.table
+    if not table.insert(connection):
         return False
+    table.created = max(table.created, connection.identity)  # so that no later one is given the same
     if original.rewrites == REWRITE_SOURCE | REWRITE_DESTINATION:
         connection.status |= HAIRPIN
-        state.table.halves[half_key(original)] = original
-        state.table.halves[half_key(reply)] = reply
+        table.halves[half_key(original)] = original
+        table.halves[half_key(reply)] = reply
     if connection.status & SOURCE_NAT and int(connection.protocol) in PORTED:
         _hold(state, connection, now)
     state.zone_population[connection.zone_in] += 1

@@ -1,0 +1,92 @@
+"""What is remembered of one connection that the fast path carries.
+
+Lives here: the record, and what a reading of the maps adds to the connection. May not live here: maps (manager.py).
+"""
+
+from __future__ import annotations
+
+from conntrack.engine.counters import Counters
+from conntrack.flow.connection import Connection, Direction
+from conntrack.gateway.fastpath.handover import restore, state_of
+from conntrack.gateway.fastpath.joining import joined
+from conntrack.gateway.fastpath.layout import seconds_since
+from conntrack.gateway.fastpath.nexthops import Way
+from conntrack.tracker.base import Tracker
+
+
+class Side:
+    """One direction: its way, and what its entry had counted when it was last read."""
+
+    __slots__ = ("direction", "octets", "packets", "way")
+
+    def __init__(self, direction: Direction, way: Way) -> None:
+        self.direction = direction
+        self.way = way
+        self.packets = int(direction.packets)  # entries begin with what was counted before
+        self.octets = int(direction.octets)
+
+    def read(self, packets: int, octets: int, counters: Counters, pair: int) -> bool:
+        """Adds what is new to the direction's counters and to the zone pair's; whether anything is."""
+        more = packets - self.packets
+        if more <= 0:
+            return False
+        size = octets - self.octets
+        self.packets, self.octets = packets, octets
+        self.direction.packets += more
+        self.direction.octets += size
+        counters.accepted_packets[pair] += more
+        counters.accepted_octets[pair] += size
+        return True
+
+
+class Carried:
+    """One connection.
+
+    state: the TCP state that it was offered with; touched: packets that had waited in the queue were judged after that
+    (Offload.overtaken), so the connection's own windows have moved as well.
+    """
+
+    __slots__ = ("connection", "offered", "original", "reply", "state", "touched")
+
+    def __init__(self, connection: Connection, ways: tuple[Way, Way], state: bytes, now: float) -> None:
+        self.connection = connection
+        self.original = Side(connection.original, ways[0])
+        self.reply = Side(connection.reply, ways[1])
+        self.offered = now
+        self.touched = False
+        self.state = state
+
+    def read(self, reply: bool, packets: int, octets: int, last_seen: int, counters: Counters, now: float) -> None:
+        """Takes a reading of one direction in; the deadline is left to `reckon`."""
+        connection = self.connection
+        zone_in, zone_out = int(connection.zone_in), int(connection.zone_out)
+        if reply:
+            more = self.reply.read(packets, octets, counters, int(counters.pair(zone_out, zone_in)))
+        else:
+            more = self.original.read(packets, octets, counters, int(counters.pair(zone_in, zone_out)))
+        if more:
+            connection.seen = max(connection.seen, now - seconds_since(last_seen, now))
+
+    def reckon(self, tracker: Tracker) -> None:
+        """Sets the deadline as the latest packet would have set it."""
+        connection = self.connection
+        connection.nominal = tracker.reckon(connection, connection.seen)
+        connection.deadline = connection.seen + connection.nominal
+
+    def take(self, state: bytes) -> None:
+        """Gives the connection the windows that its packets have left in the fast path."""
+        if state and self.touched:
+            state = joined(state, state_of(self.connection), self.state)
+        if state:
+            restore(state, self.connection)
+
+
+def leaves(direction: Direction) -> bytes:
+    """The pair that packets of a direction leave with."""
+    return direction.translated or direction.key[2:]
+
+
+def destination(direction: Direction) -> bytes:
+    """The address that packets of a direction leave for."""
+    pair = leaves(direction)
+    return pair[4:8] if len(pair) == 12 else pair[16:32]
