@@ -4,6 +4,7 @@ Lives here: building a table from intervals, and asking it. May not live here: w
 
 A table divides its values into classes: values of one class leave the same rules standing. It knows the class of
 every value, and for every class the mask of rules, a bit a rule. Class 0 is that of values below every edge.
+Class numbers lie packed in `bytes`, three octets each: a list of integers would be objects all over the memory.
 """
 
 from __future__ import annotations
@@ -27,8 +28,9 @@ class AddressTable:
         unknown: the rules of groups that hold for b"", no address known.
         """
         toggles = [(edge, rules) for edges, rules in groups for edge in edges]
-        edges, self._classes, self.masks = _swept(toggles, base)
+        edges, classes, self.masks = _swept(toggles, base)
         self._edges = b"".join(edges)
+        self._classes = b"".join(map(_packed, classes))
         self._unknown = len(self.masks) if unknown else 0
         if unknown:
             self.masks.append(base | unknown)
@@ -39,7 +41,7 @@ class AddressTable:
             return 0
         if not address:
             return self._unknown
-        return self._classes[edges_below(self._edges, address)]
+        return _unpacked(self._classes, edges_below(self._edges, address))
 
 
 class NumberTable:
@@ -54,7 +56,7 @@ class NumberTable:
         """The class of a number."""
         if not self._pages:
             return 0
-        return self._pages[number >> 8][number & 255]
+        return _unpacked(self._pages[number >> 8], number & 255)
 
 
 def number_edges(ranges: Iterable[tuple[int, int]]) -> list[int]:
@@ -90,9 +92,18 @@ def _swept(toggles: list[tuple[Edge, int]], base: int) -> tuple[list[Edge], list
     return edges, classes, masks
 
 
-def _paged(edges: list[int], classes: list[int], size: int) -> list[list[int]]:
+def _packed(number: int) -> bytes:
+    return number.to_bytes(3, "little")
+
+
+def _unpacked(classes: bytes, place: i64) -> int:
+    at = place * 3
+    return classes[at] | classes[at + 1] << 8 | classes[at + 2] << 16
+
+
+def _paged(edges: list[int], classes: list[int], size: int) -> list[bytes]:
     """The class of every number below size, in pages."""
-    plain = [[number] * 256 for number in range(max(classes) + 1)]
+    plain = [_packed(number) * 256 for number in range(max(classes) + 1)]
     pages = [plain[0]] * (size >> 8)
     for index, first in enumerate(edges):
         past = edges[index + 1] if index + 1 < len(edges) else size
@@ -105,6 +116,6 @@ def _paged(edges: list[int], classes: list[int], size: int) -> list[list[int]]:
                 pages[page : page + whole] = [plain[number]] * whole
                 first += whole << 8
             else:
-                pages[page] = [*pages[page][:start], *plain[number][start:end], *pages[page][end:]]
+                pages[page] = pages[page][: 3 * start] + _packed(number) * (end - start) + pages[page][3 * end :]
                 first += end - start
     return pages
