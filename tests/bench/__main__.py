@@ -35,6 +35,7 @@ def main() -> int:
         size = size._replace(runs=arguments.runs)
     sweep()
     print(f"package {'compiled' if engines.compiled() else 'NOT compiled'}, load {os.getloadavg()[0]:.1f}", flush=True)
+    print(f"{'figure':42} {'median':>13} {'low–high':>15}  against")
     figures, failures = run(chosen, size)
     write(arguments.output, figures, failures)
     return 1 if failures else 0
@@ -58,7 +59,7 @@ def run(chosen: list[suite.Measurement], size: options.Options) -> tuple[list[Fi
             found = measurement.measure(size)
         except (BenchError, LabError, OSError) as error:
             failures[measurement.names[0]] = str(error)
-            print(f"{measurement.names[0]:36} FAILED: {error}", flush=True)
+            print(f"{measurement.names[0]:42} FAILED: {error}", flush=True)
             continue
         figures += found
         for figure in found:
@@ -70,7 +71,7 @@ def line(figure: Figure) -> str:
     """One row of the table."""
     low, high = shown(figure.low), shown(figure.high)
     unit = "" if figure.unit == "ratio" else f" {figure.unit}"
-    return f"{figure.name:36} {shown(figure.value):>7}{unit:6} {f'{low}–{high}':>15}  {figure.against}"
+    return f"{figure.name:42} {shown(figure.value):>7}{unit:6} {f'{low}–{high}':>15}  {figure.against}"
 
 
 def shown(value: float) -> str:

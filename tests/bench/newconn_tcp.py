@@ -31,7 +31,7 @@ def measure(options: Options) -> list[Figure]:
                 kernel.append(_exchanges(network, options.seconds))
             with pairwall(network.gateway):
                 ours.append(_exchanges(network, options.seconds))
-    told = f"nftables conntrack + masquerade: {thousands(ours)} of {thousands(kernel)} exchanges/s"
+    told = f"nftables conntrack + masquerade: {thousands(ours)} against {thousands(kernel)} exchanges/s"
     return [of_pairs(NAMES[0], ours, kernel, told)]
 
 

@@ -38,7 +38,7 @@ def measure(options: Options) -> list[Figure]:
                 kernel.append(rate(network, generator))
             with flood.pinned(flood.cores()[1]), pairwall(network.gateway):
                 ours.append(rate(network, generator))
-    told = f"nftables conntrack + masquerade: {thousands(ours)} of {thousands(kernel)} flows/s"
+    told = f"nftables conntrack + masquerade: {thousands(ours)} against {thousands(kernel)} flows/s"
     return [of_pairs(NAMES[0], ours, kernel, told)]
 
 

@@ -47,7 +47,7 @@ def measure(options: Options) -> list[Figure]:
 
 def _figure(rates: dict[tuple[str, str], list[float]], backend: str, protocol: str) -> Figure:
     ours, theirs = rates[backend, protocol], rates["accept", protocol]
-    told = f"netfilterqueue accepting all: {thousands(ours)} of {thousands(theirs)} packets/s, backend {backend}"
+    told = f"netfilterqueue accepting all: {thousands(ours)} against {thousands(theirs)} packets/s, backend {backend}"
     return of_pairs(f"slowpath_{protocol}_pps_ratio{_SUFFIX[backend]}", ours, theirs, told)
 
 

@@ -39,7 +39,7 @@ def measure(options: Options) -> list[Figure]:
                 load = [establish.out(crowd.segment(random.randrange(count))) for _ in range(_FRAMES)]
                 found.append(saturation.rate(network, process, load, options.busy))
     told = f"the daemon at {FEW} connections; {many:,} here".replace(",", " ")
-    return [of_pairs(NAMES[0], *rates, f"{told}: {thousands(rates[1])} of {thousands(rates[0])} packets/s")]
+    return [of_pairs(NAMES[0], *rates, f"{told}: {thousands(rates[1])} against {thousands(rates[0])} packets/s")]
 
 
 @contextlib.contextmanager
