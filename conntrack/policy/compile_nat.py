@@ -117,12 +117,14 @@ def _redirect(lowering: Lowering, entry: Redirect, nat: NatRule) -> Match:
 
 
 def _arriving(lowering: Lowering, entry: OneToOne, nat: NatRule) -> Match:
-    """What comes to the outside address."""
+    """What comes to the outside address. A `destination:` without that address leaves nothing (its sets as loaded)."""
     _name(nat, entry, ONE_TO_ONE, "one-to-one")
     nat.zone = lowering.zone(entry.at)
     nat.addresses = [entry.one_to_one.low, entry.to.low]
     match = _arrival(lowering, entry, nat, _from_outside(lowering, entry))
     match.version = entry.to.version
+    if match.destination is not None and not match.destination.holds(entry.one_to_one.low):
+        match.zones_in = ()
     match.destination = lowering.addresses(entry.one_to_one)
     return match
 

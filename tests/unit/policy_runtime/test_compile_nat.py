@@ -246,6 +246,14 @@ class TestArriving:
         assert arriving(rules, "guest 192.168.20.5 -> 203.0.113.7 tcp/1") == ""
         assert arriving(rules, "wan 1.1.1.1 -> 203.0.113.8 tcp/1") == ""
 
+    @pytest.mark.parametrize(("destination", "rule"), [("203.0.113.0/29", "pair"), ("203.0.113.8/29", "")])
+    def test_a_destination_narrows_one_to_one_to_all_or_nothing(self, destination: str, rule: str) -> None:
+        rules = nat(
+            f"  - {{name: pair, one-to-one: 203.0.113.7, at: wan, to: 192.168.10.7, destination: {destination}}}"
+        )
+
+        assert arriving(rules, "wan 1.1.1.1 -> 203.0.113.7 tcp/1") == rule
+
 
 class TestCourse:
     """All phases together, as explain and tests see them."""
