@@ -24,7 +24,7 @@ from conntrack.engine.renewal import move, swap
 from conntrack.engine.state import State
 from conntrack.engine.topology import Topology
 from conntrack.engine.trace import Trace
-from conntrack.engine.verdict import ACCEPT, FORWARD, HALF, PREROUTING
+from conntrack.engine.verdict import ACCEPT, FORWARD, HALF, PREROUTING, USER_MASK
 from conntrack.flow.connection import OFFLOADED, REWRITE_DESTINATION, REWRITE_SOURCE, Connection, Direction
 from conntrack.flow.ending import ADDRESS_GONE, CLOSED, REOPENED, TIMEOUT
 from conntrack.flow.pair import prefixes
@@ -107,8 +107,17 @@ class Engine:
         """Judges one IP packet: (DROP or ACCEPT, its new bytes or None if unchanged, the packet mark to set).
 
         hook: PREROUTING, FORWARD or OUTPUT of engine/verdict.py; inbound and outbound: interface indexes, 0 for none;
-        mark: the packet mark it came with; verify: judge the transport checksum. Never raises for any bytes.
+        mark: the packet mark it came with, whose low bits stay where no rule sets them (policy routing, tunnels);
+        verify: judge the transport checksum. Never raises for any bytes.
         """
+        verdict, new, left = self._judge(raw, hook, inbound, outbound, mark, now, verify)
+        if mark & USER_MASK and not left & USER_MASK:
+            left |= int(mark & USER_MASK)
+        return verdict, new, left
+
+    def _judge(
+        self, raw: bytes, hook: i64, inbound: i64, outbound: i64, mark: i64, now: float, verify: bool
+    ) -> tuple[int, bytes | None, int]:
         packet = self._packet
         trace = self._state.trace
         trace.clear()
@@ -158,6 +167,11 @@ class Engine:
     def move(self, topology: Topology, now: float) -> int:
         """Links, addresses or routes changed; returns how many masqueraded connections ended by it."""
         return move(self._state, topology, now)
+
+    def refresh(self, connection: Connection, now: float) -> None:
+        """Brings a carried connection's counters and deadline up to date."""
+        if connection.status & OFFLOADED and self._offload is not None:
+            self._offload.refresh([connection], now)
 
     def adopt(self, found: Found, now: float) -> Connection | None:
         """Takes in a connection that a carrier kept while nobody was here; None: it may not go on (engine/adopt.py)."""

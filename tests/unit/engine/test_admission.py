@@ -132,6 +132,13 @@ def test_mark_and_dscp_stay_with_the_connection_both_ways() -> None:
     assert new[1] == 46 << 2
 
 
+def test_another_tools_mark_stays_where_no_rule_sets_one() -> None:
+    gateway = host("lan -> wan: [{name: voice, accept: udp/53, mark: 9}, {accept: any}]")
+    unmarked, marked = packet("tcp 192.168.10.5:1 > 198.51.100.9:80 SYN"), packet(udp(1))
+    assert gateway.engine.packet(unmarked, FORWARD, 2, 1, 0xCA6C, gateway.now)[2] == 0xCA6C
+    assert gateway.engine.packet(marked, FORWARD, 2, 1, 0xCA6C, gateway.now)[2] == 9
+
+
 def test_an_answer_to_a_broadcast_query_is_related_and_nothing_else_is() -> None:
     gateway = host("lan -> self: [{name: leases, accept: dhcp}]")
     assert gateway.arrive("lan", "udp 0.0.0.0:68 > 255.255.255.255:67").startswith("self ")
