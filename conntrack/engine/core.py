@@ -30,6 +30,7 @@ from conntrack.flow.ending import ADDRESS_GONE, CLOSED, REOPENED, TIMEOUT
 from conntrack.flow.pair import prefixes
 from conntrack.flow.table import Table
 from conntrack.nat.ports import Ports
+from conntrack.nat.translation import goes_elsewhere
 from conntrack.packet import reason
 from conntrack.packet.errors import Malformed
 from conntrack.packet.header import FIN, ICMP_ERROR, RST, SYN, TCP, WHOLE, Packet
@@ -226,7 +227,7 @@ class Engine:
         rewrites = direction.rewrites
         if hook == PREROUTING and rewrites == REWRITE_SOURCE:
             return ACCEPT, None, 0  # a source is rewritten after routing: FORWARD queues it again
-        if hook == FORWARD and rewrites & REWRITE_DESTINATION:
+        if hook == FORWARD and rewrites & REWRITE_DESTINATION and goes_elsewhere(direction):
             return self._refuse(packet, reason.UNTRANSLATABLE, inbound, outbound)
         if direction.original and hook == FORWARD and outbound != connection.outbound != 0:
             self._state.end(connection, ADDRESS_GONE, now)  # its route leaves by another interface (semantics §3)

@@ -14,6 +14,7 @@ from conntrack.engine.state import State
 from conntrack.engine.verdict import ACCEPT, DONE, FORWARD, HALF, OUTPUT, PREROUTING
 from conntrack.flow.connection import OFFLOADED, REWRITE_DESTINATION, REWRITE_SOURCE, Connection, Direction
 from conntrack.flow.pair import invert, prefixes
+from conntrack.nat.translation import goes_elsewhere
 from conntrack.packet import reason
 from conntrack.packet.embedded import parse_embedded
 from conntrack.packet.errors import Malformed
@@ -23,6 +24,9 @@ from conntrack.policy.builtins import ERRORS, NEIGHBOUR, RELATED
 
 #: ICMPv6 that IPv6 cannot work without on a link: MLD 130–132 and 143, neighbour discovery 133–136 (RFC 4890 §4.4.1)
 LINK_TYPES: Final = frozenset({130, 131, 132, 133, 134, 135, 136, 143})
+
+#: ICMP redirect: would have two hosts talk past the translation between them, so a translated flow gets none (kernel)
+REDIRECT: Final = 5
 
 
 class Errors:
@@ -77,7 +81,8 @@ class Errors:
         rewrites = direction.rewrites
         if hook == PREROUTING and rewrites == REWRITE_SOURCE:
             return ACCEPT, None, 0
-        if hook == FORWARD and rewrites & REWRITE_DESTINATION:
+        misled = rewrites != 0 and packet.version == 4 and packet.raw[packet.transport] == REDIRECT
+        if misled or (hook == FORWARD and rewrites & REWRITE_DESTINATION and goes_elsewhere(direction)):
             return state.refuse(packet, reason.UNTRANSLATABLE, i64(connection.zone_in), i64(connection.zone_out))
         state.by_built_in(RELATED)
         state.trace.connection = connection

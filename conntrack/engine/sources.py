@@ -39,12 +39,12 @@ class SourceTranslation:
         self.plain = b""
         self.outbound = 0
         if query.zone_in == SELF or query.zone_out == SELF:
-            return self._untranslated(forward, nat is None)
+            return self._untranslated(forward, nat is None, False)
         if nat is not None and query.zone_out == query.zone_in:
             return self._choose(forward, destination_of(key), 0, 0, False)  # RFC 4787 REQ-9: the outside one
         rule = self._state.policy.source_nat(query)
         if rule is None:
-            return self._untranslated(forward, nat is None)
+            return self._untranslated(forward, nat is None, True)
         rule.hits += 1
         index = outbound if outbound else self._state.topology.route(destination_of(forward))
         reply = self._by_rule(rule, forward, query, index)
@@ -63,13 +63,14 @@ class SourceTranslation:
         else:
             self._state.ports.hold(connection, choice.use, choice.port)
 
-    def _untranslated(self, forward: bytes, plain: bool) -> bytes:
+    def _untranslated(self, forward: bytes, plain: bool, forwarded: bool) -> bytes:
+        """The reply key without source NAT. Where another connection has it, the client's port gives way (kernel)."""
         reply = invert(forward)
-        if plain:
-            self.plain = reply
         if reply in self._state.table.directions:
             self.failure = reason.NAT_CLASH
-            return b""
+            return self._state.chooser.sidestep(forward) if forwarded else b""
+        if plain:
+            self.plain = reply
         return reply
 
     def _by_rule(self, rule: NatRule, forward: bytes, query: Query, index: i64) -> bytes:

@@ -63,6 +63,19 @@ class Chooser:
         self._fresh(probe, low, high, exclusive, choice)
         return choice
 
+    def sidestep(self, forward: bytes) -> bytes:
+        """A reply key that differs from the usual one, which is taken, by the client's port only; b"" if there is none.
+
+        The table alone says what is taken: the address is the client's own, and none of its ports is counted.
+        """
+        choice = Choice()
+        if int(forward[0]) in PORTED:
+            size = 4 if len(forward) == 14 else 16
+            probe = Probe(forward, forward[2 : 2 + size])
+            low, high = port_class(probe.protocol, probe.port)
+            self._search(probe, low, high, False, choice)
+        return choice.reply
+
     def _without_ports(self, forward: bytes, address: bytes, choice: Choice) -> None:
         size = len(address)
         reply = invert(forward[:2] + address + forward[2 + size :])
@@ -107,8 +120,7 @@ class Chooser:
         if reply in self._taken or self._ports.is_own(probe.protocol, port):
             return False
         use = choice.use
-        assert use is not None
-        if int(port) in use.exclusive or (exclusive and use.holders(port) > 0):
+        if use is not None and (int(port) in use.exclusive or (exclusive and use.holders(port) > 0)):
             return False
         choice.reply = reply
         choice.port = port

@@ -47,6 +47,12 @@ def changes(key: bytes, leaves: bytes, size: i64) -> tuple[bool, bool]:
     return source, destination
 
 
+def goes_elsewhere(direction: Direction) -> bool:
+    """Whether translation gives its packets another destination address, which is too late once they are routed."""
+    size = 4 if len(direction.key) == 14 else 16
+    return direction.key[2 + size : 2 + 2 * size] != direction.translated[size : 2 * size]
+
+
 def _direct(direction: Direction, leaves: bytes, source: bool, destination: bool) -> None:
     pair = direction.key[2:]
     translated = leaves[2:]

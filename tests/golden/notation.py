@@ -36,6 +36,7 @@ _ICMP: Final = {
     "port-unreachable": (3, 3),
     "fragmentation-needed": (3, 4),
     "prohibited": (3, 13),
+    "redirect": (5, 1),
     "echo-request": (8, 0),
     "time-exceeded": (11, 0),
 }
