@@ -15,7 +15,7 @@ PYTEST   = $(BIN)/python -P -m pytest -q
 ARGS    ?=
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test check lint unit compiled netns bench docs install uninstall clean outside
+.PHONY: help demo test check lint unit compiled netns bench compare-kernel docs install uninstall clean outside
 .PHONY: install-test setup-run setup-test setup-bench
 
 help:
@@ -23,6 +23,7 @@ help:
 	@echo 'make test       check, the same tests on the compiled package, and the namespace tests (root)'
 	@echo 'make check      ruff, mypy --strict, unit, property and golden tests'
 	@echo 'make bench      speed and memory against the kernel, into build/bench.json (root)'
+	@echo 'make compare-kernel  the same packets through the kernel and through us, into build/compare-kernel.json (root)'
 	@echo 'make docs       write the generated pages of docs/'
 	@echo 'make install    put the gateway on this machine as a service: /opt/pairwall, /etc/pairwall (root)'
 	@echo 'make uninstall  take it away again; the rules stay'
@@ -53,6 +54,9 @@ netns: install-test outside
 
 bench: setup-bench install-test outside
 	cd $(OUTSIDE) && PAIRWALL_EXPECT=compiled $(BIN)/python -m tests.bench --output $(CURDIR)/build/bench.json $(ARGS)
+
+compare-kernel: install-test outside
+	cd $(OUTSIDE) && PAIRWALL_EXPECT=compiled $(BIN)/python -m tests.kernel --output $(CURDIR)/build/compare-kernel.json $(ARGS)
 
 docs: setup-test $(STAMPS)/test
 	$(BIN)/python -m docs.generate

@@ -86,21 +86,26 @@ class Host:
 
     def arrive_raw(self, zone: str, raw: bytes) -> str:
         """The same, from bytes."""
+        fate, raw = self.cross(zone, raw)
+        return f"{fate} {describe(raw)}" if raw else fate
+
+    def cross(self, zone: str, raw: bytes) -> tuple[str, bytes]:
+        """Where a packet from a zone ends up and as what: (another zone or "self", bytes), (why it does not, b"")."""
         inbound = self._index[zone]
         mark = 0
         if self._for_us(destination(raw)):
             verdict, new, mark = self.engine.packet(raw, PREROUTING, inbound, 0, 0, self.now)
             raw = raw if new is None else new
             if verdict == DROP or mark & REJECT_MASK:
-                return self._stopped(verdict, mark)
+                return self._stopped(verdict, mark), b""
         if self._for_us(destination(raw)):
-            return "self " + describe(raw)
+            return "self", raw
         outbound = int(self.topology.route(destination(raw)))
         if not mark & DONE or mark & HALF:
             verdict, new, mark = self.engine.packet(raw, FORWARD, inbound, outbound, mark, self.now)
             raw = raw if new is None else new
             if verdict == DROP or mark & REJECT_MASK:
-                return self._stopped(verdict, mark)
+                return self._stopped(verdict, mark), b""
         return self._leaves(outbound, raw)
 
     def send(self, line: str) -> str:
@@ -111,7 +116,8 @@ class Host:
         if verdict == DROP or mark & REJECT_MASK:
             return self._stopped(verdict, mark)
         raw = raw if new is None else new
-        return self._leaves(int(self.topology.route(destination(raw))), raw)
+        zone, raw = self._leaves(int(self.topology.route(destination(raw))), raw)
+        return f"{zone} {describe(raw)}" if raw else zone
 
     def _for_us(self, target: bytes) -> bool:
         return self.topology.is_local(target) or self.topology.is_group(target)
@@ -121,11 +127,11 @@ class Host:
             return "drop " + reason.name(int(self.engine.trace.reason))
         return "reject " + ANSWERS[(mark & REJECT_MASK) >> 28]
 
-    def _leaves(self, outbound: int, raw: bytes) -> str:
+    def _leaves(self, outbound: int, raw: bytes) -> tuple[str, bytes]:
         for zone, index in self._index.items():
             if index == outbound:
-                return f"{zone} {describe(raw)}"
-        return "drop no-route"
+                return zone, raw
+        return "drop no-route", b""
 
 
 def destination(raw: bytes) -> bytes:

@@ -15,15 +15,21 @@ from tests.kernel.namespaces import HOST_MAC, ROUTER_MAC, inside, routed, run, s
 
 #: TTL or hop limit on arrival → `ct state`
 STATES = {101: "invalid", 102: "new", 103: "established", 104: "related", 105: "untracked"}
-RULES = "\n".join(
-    f"ct state {state} {field} set {ttl} accept"
-    for ttl, state in STATES.items()
-    for field in ("ip ttl", "ip6 hoplimit")
-)
+
+
+def stamping(base: int) -> str:
+    """Rules that write the state into TTL or hop limit, `base` higher than in STATES."""
+    return "\n".join(
+        f"ct state {state} {field} set {base + ttl}"
+        for ttl, state in STATES.items()
+        for field in ("ip ttl", "ip6 hoplimit")
+    )
+
+
 TABLE = f"""table inet oracle {{
 chain forward {{
 type filter hook forward priority 0
-{RULES}
+{stamping(0)}
 }}
 }}
 """
@@ -34,6 +40,8 @@ SYSCTLS = {
     "net/netfilter/nf_conntrack_acct": "1",
     "net/netfilter/nf_conntrack_checksum": "0",
 }
+#: added to the TTL of a packet that was for the router itself, of which a copy is sent on; and the hop that takes
+LOCAL, HOP = 10, 1
 ALL_PROTOCOLS = 3  # ETH_P_ALL
 #: a packet that has not come through after this many seconds was dropped; veth delivers within the send call
 PATIENCE = 0.05
@@ -49,6 +57,10 @@ class Oracle:
 
     def send(self, side: str, raw: bytes) -> str:
         """Sends an IP packet from a host on this side; returns its `ct state`, or "lost"."""
+        return self.cross(side, raw)[0]
+
+    def cross(self, side: str, raw: bytes) -> tuple[str, bytes]:
+        """The same, with the packet that came out: b"" if it was lost, or was meant for the router itself."""
         other = self._wires["wan" if side == "lan" else "lan"]
         kind = b"\x08\x00" if raw[0] >> 4 == 4 else b"\x86\xdd"
         macs = bytes.fromhex(ROUTER_MAC.replace(":", "")) + bytes.fromhex(HOST_MAC.replace(":", ""))
@@ -57,12 +69,16 @@ class Oracle:
             try:
                 arrived, where = other.recvfrom(65536)
             except TimeoutError:
-                return "lost"
+                return "lost", b""
             if where[2] == socket.PACKET_OUTGOING or arrived[12:14] != kind:
                 continue
+            if serial(arrived[14:]) != serial(raw):
+                continue  # an earlier packet, given up too soon
             ttl = arrived[14 + (8 if raw[0] >> 4 == 4 else 7)]
             if ttl in STATES:
-                return STATES[ttl]
+                return STATES[ttl], arrived[14:]
+            if ttl - LOCAL in STATES:
+                return STATES[ttl - LOCAL], b""
 
     def entry(self, key: bytes) -> Entry | None:
         """The kernel's entry of this original or reply key (flow/pair.py)."""
@@ -77,11 +93,21 @@ class Oracle:
         set_sysctl(self._router, f"net/netfilter/{name}", str(value))
 
 
+def serial(raw: bytes) -> bytes:
+    """What tells packets apart on the wire: IPv4's identification, IPv6's flow label."""
+    return raw[4:6] if raw[0] >> 4 == 4 else raw[1:4]
+
+
 @contextmanager
-def oracle() -> Iterator[Oracle]:
-    """A router with nf_conntrack between two hosts; gone at the end. Needs root."""
+def oracle(rules: str = "", commands: tuple[str, ...] = ()) -> Iterator[Oracle]:
+    """A router with nf_conntrack between two hosts; gone at the end. Needs root.
+
+    rules: nftables rules of its own; commands: run in its namespace first ("ip address add …").
+    """
     with routed() as (router, hosts), ExitStack() as stack:
-        run("ip", "netns", "exec", router, "nft", "-f", "-", words=TABLE)
+        run("ip", "netns", "exec", router, "nft", "-f", "-", words=TABLE + rules)
+        for command in commands:
+            run("ip", "netns", "exec", router, *command.split())
         for path, value in SYSCTLS.items():
             set_sysctl(router, path, value)
         with inside(router):

@@ -1,0 +1,127 @@
+"""How far we agree with the kernel, packet by packet: `make compare-kernel`. Needs root.
+
+    python -m tests.kernel --packets 120000 --seed 7 --output build/compare-kernel.json
+
+Plays the written traces (traces/*.txt) in every scene that fits, then generated sequences until there are enough
+packets. Every disagreement is made small and printed; one that deliberate.py does not list makes the exit code 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import time
+from collections import Counter
+from pathlib import Path
+
+from tests.kernel.errors import some
+from tests.kernel.generate import sequence
+from tests.kernel.generate_others import association, exchange
+from tests.kernel.oracle import HOP, LOCAL, oracle, stamping
+from tests.kernel.passage import Disagreement, Sequence
+from tests.kernel.scenes import SCENES, Scene
+from tests.kernel.through import Crossing
+from tests.kernel.translations import COMMANDS, kernel_rules
+from tests.kernel.written import written
+
+GENERATORS = {"tcp": sequence, "sctp": association, "others": exchange}
+#: of ten generated sequences, so many are of each
+SHARES = ("tcp",) * 6 + ("sctp",) * 2 + ("others",) * 2
+
+
+class Tally:
+    """The figures of a run."""
+
+    def __init__(self, crossing: Crossing, show: int) -> None:
+        self._crossing = crossing
+        self._show = show
+        self.sequences = 0
+        self.disagreed = 0
+        self.listed: Counter[str] = Counter()
+
+    def play(self, sequence: Sequence) -> None:
+        """Plays one sequence and counts how it came out."""
+        self.sequences += 1
+        found = self._crossing.play(sequence)
+        if found is None:
+            return
+        if found.listed:
+            self.listed[found.listed] += 1
+            return
+        self.disagreed += 1
+        if self.disagreed <= self._show:
+            packets, agreed = self._crossing.packets, self._crossing.agreed
+            report(self._crossing.smallest(found))
+            self._crossing.packets, self._crossing.agreed = packets, agreed
+
+    def figures(self) -> dict[str, int]:
+        """What build/compare-kernel.json holds; packets = agreed + listed + disagreed."""
+        return {
+            "packets": self._crossing.packets,
+            "sequences": self.sequences,
+            "agreed": self._crossing.agreed,
+            "listed": sum(self.listed.values()),
+            "disagreed": self.disagreed,
+        }
+
+
+def generated(chance: random.Random) -> Sequence:
+    """Any sequence of any protocol in any scene that takes it."""
+    protocol = chance.choice(SHARES)
+    scene = chance.choice([scene for scene in SCENES if protocol in scene.protocols])
+    lines, version = GENERATORS[protocol](chance)
+    return staged(scene, version, some(chance, lines))
+
+
+def staged(scene: Scene, version: int, lines: list[str]) -> Sequence:
+    """Lines whose client is called "lan", for a scene whose client may be the other one."""
+    if scene.client == "wan":
+        other = {"lan >": "wan <", "wan <": "lan >"}
+        lines = [other[line[:5]] + line[5:] for line in lines]
+    return Sequence(scene, version, tuple(lines))
+
+
+def report(found: Disagreement) -> None:
+    """Prints a disagreement."""
+    sequence = found.sequence
+    print(f"{sequence.scene.name} IPv{sequence.version}:", *sequence.lines[: found.place + 1], sep="\n  ")
+    for name, passage in (("kernel", found.kernel), ("ours", found.ours)):
+        print(f"  {name:6} {passage.outcome}\n         {passage.left.hex()}")
+
+
+def run(tally: Tally, crossing: Crossing, chance: random.Random, packets: int) -> None:
+    """Plays the written traces, then generated ones."""
+    for lines, version, protocol in written():
+        for scene in SCENES:
+            if protocol in scene.protocols:
+                tally.play(staged(scene, version, lines))
+    while crossing.packets < packets:
+        tally.play(generated(chance))
+
+
+def main() -> None:
+    """Compares, prints the figures, writes them where `--output` says."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--packets", type=int, default=120_000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--show", type=int, default=10, help="disagreements to print in full")
+    parser.add_argument("--output", type=Path, help="JSON file for the figures")
+    given = parser.parse_args()
+    began = time.monotonic()
+    with oracle(kernel_rules(stamping(LOCAL + HOP)), COMMANDS) as kernel:
+        crossing = Crossing(kernel)
+        tally = Tally(crossing, given.show)
+        run(tally, crossing, random.Random(given.seed), given.packets)
+    figures = tally.figures()
+    print(", ".join(f"{number} {name}" for name, number in figures.items()), f"in {time.monotonic() - began:.0f} s")
+    for name, number in sorted(tally.listed.items()):
+        print(f"  {name}: {number} packets differ as meant (tests/kernel/deliberate.py)")
+    if given.output:
+        given.output.parent.mkdir(parents=True, exist_ok=True)
+        given.output.write_text(json.dumps(figures) + "\n")
+    raise SystemExit(figures["disagreed"] > 0)
+
+
+if __name__ == "__main__":
+    main()
