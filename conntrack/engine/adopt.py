@@ -7,6 +7,8 @@ What is not known: when it began, which rule admitted it (the one that would now
 
 from __future__ import annotations
 
+from typing import Final
+
 from mypy_extensions import i16, i32, i64
 
 from conntrack.engine.permitted import rule_for, translated
@@ -30,6 +32,9 @@ from conntrack.tracker.connectionless import REPLIED
 from conntrack.tracker.tcp.memory import Memory
 from conntrack.tracker.tcp.table import ESTABLISHED
 from conntrack.tracker.tcp.window import Window
+
+#: seconds that it is kept if its carrier says nothing of its latest packet
+_UNTIL_KNOWN: Final = 30.0
 
 
 class Found:
@@ -80,9 +85,7 @@ def _begin(state: State, connection: Connection, now: float) -> None:
         connection.tracking = Memory()
     else:
         connection.state = REPLIED
-    long_ago = now + 1e9  # it lasts already, though nobody knows since when
-    connection.nominal = state.trackers[connection.protocol].reckon(connection, long_ago)
-    connection.deadline = now + connection.nominal
+    connection.deadline = now + _UNTIL_KNOWN
 
 
 def _enter(state: State, connection: Connection, now: float) -> bool:

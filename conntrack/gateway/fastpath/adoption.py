@@ -20,6 +20,7 @@ from conntrack.gateway.fastpath.manager import GRACE, Manager
 from conntrack.gateway.fastpath.maps import FlowMaps
 from conntrack.gateway.fastpath.nexthops import Way
 from conntrack.packet.header import TCP
+from conntrack.tracker.udp import LASTING_SECONDS
 
 _REMOVED: Final = 128
 
@@ -56,9 +57,7 @@ def _adopt(
     if state:
         restore(state, connection)
     _count(connection, out, home, now)
-    record = Carried(connection, (_way(out), _way(home)), state, now - GRACE)
-    record.reckon(engine.trackers.by_number[connection.protocol])
-    manager.take_over(record)
+    manager.take_over(Carried(connection, (_way(out), _way(home)), state, now - GRACE))
     return True
 
 
@@ -67,6 +66,7 @@ def _count(connection: Connection, out: Flow, home: Flow, now: float) -> None:
     connection.original.packets, connection.original.octets = out.packets, out.octets
     connection.reply.packets, connection.reply.octets = home.packets, home.octets
     connection.seen = now - min(layout.seconds_since(flow.last_seen, now) for flow in (out, home))
+    connection.started = connection.seen - LASTING_SECONDS  # nobody knows; a stream it was, or it would not be here
 
 
 def _way(flow: Flow) -> Way:

@@ -175,6 +175,7 @@ class Manager(Offload):
         """Adds a connection whose entries an earlier process has put in."""
         connection = record.connection
         connection.status |= OFFLOADED
+        self._reckon(record)
         self.carried[int(connection.identity) & _MASK] = record
 
     def set_liberal(self, liberal: bool) -> bool:
@@ -275,8 +276,11 @@ class Manager(Offload):
 
     def _reckon(self, record: Carried) -> None:
         connection = record.connection
+        table = self._engine.table
         record.reckon(self._trackers[connection.protocol])
-        self._engine.table.eviction.place(connection)
+        table.eviction.place(connection)
+        if connection.deadline < connection.due - 1.0:
+            table.wheel.refile(connection)
 
     def _failed(self, error: FastPathError, now: float) -> None:
         self.figures.failures += 1

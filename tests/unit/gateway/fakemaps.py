@@ -1,0 +1,83 @@
+"""The fast path's maps without a kernel: what goes in comes out, and tests say what packets have done meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from conntrack.flow.connection import Connection
+from conntrack.gateway.fastpath import layout
+from conntrack.gateway.fastpath.errors import FastPathError
+from conntrack.gateway.fastpath.layout import Flow, Usage
+from conntrack.gateway.fastpath.maps import FlowMaps, Offer, Reading, Recalled
+
+
+class FakeMaps(FlowMaps):
+    """Holds `room` connections; `broken`: every call is refused."""
+
+    def __init__(self, room: int = 100) -> None:
+        self.flows: dict[bytes, Flow] = {}
+        self.states: dict[int, bytes] = {}
+        self.inserted: list[Offer] = []
+        self.room = room
+        self.broken = False
+        self.in_force = 0
+
+    def seen(self, connection: Connection, reply: bool, packets: int, octets: int, now: float) -> None:
+        """Packets of a direction pass."""
+        flow = self.flows[connection.reply.key if reply else connection.original.key]
+        flow.packets += packets
+        flow.octets += octets
+        flow.last_seen = layout.ticks(now)
+
+    def insert_many(self, offers: list[Offer]) -> int:
+        self._check()
+        for at, offer in enumerate(offers):
+            if len(self.flows) // 2 >= self.room:
+                return at
+            slot = len(self.inserted)
+            self.inserted.append(offer)
+            self.states[slot] = offer.state
+            self.flows[offer.reply_key] = replace(offer.reply, slot=slot)
+            self.flows[offer.original_key] = replace(offer.original, slot=slot)
+        return len(offers)
+
+    def look(self, key: bytes) -> Flow | None:
+        self._check()
+        return self.flows.get(key)
+
+    def state(self, slot: int) -> bytes:
+        return self.states[slot]
+
+    def recall_many(self, pairs: list[tuple[bytes, bytes]]) -> list[Recalled | None]:
+        self._check()
+        return [self._recall(*pair) for pair in pairs]
+
+    def readings(self, chunk: int = 2048) -> Iterator[list[Reading]]:
+        yield [Reading(one.owner, one.flags, one.last_seen, one.packets, one.octets) for one in self.flows.values()]
+
+    def entries(self, chunk: int = 2048) -> Iterator[list[tuple[bytes, Flow]]]:
+        yield list(self.flows.items())
+
+    def punts(self) -> list[int]:
+        return [0] * 16
+
+    def generation(self) -> int:
+        return self.in_force
+
+    def set_generation(self, generation: int) -> None:
+        self.in_force = generation
+
+    def _recall(self, original: bytes, reply: bytes) -> Recalled | None:
+        one, other = self.flows.pop(original, None), self.flows.pop(reply, None)
+        if one is None or other is None:
+            return None
+        return Recalled(usage(one), usage(other), self.states.get(one.slot, b""))
+
+    def _check(self) -> None:
+        if self.broken:
+            raise FastPathError("refused", "in a test")
+
+
+def usage(flow: Flow) -> Usage:
+    return Usage(flow.packets, flow.octets, flow.last_seen)

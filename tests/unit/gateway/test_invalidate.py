@@ -1,0 +1,125 @@
+"""Connections that come back because routes, interfaces or rules are other ones."""
+
+from __future__ import annotations
+
+from conntrack.gateway.fastpath.invalidate import STEP, rejudge, reroute
+from conntrack.gateway.fastpath.nexthops import Ways
+from conntrack.gateway.links.snapshot import Route, Snapshot
+from tests.unit.gateway.carrying import LAN, OUTSIDE, RULES, SERVER, WAN, Carrying, packed, snapshot
+
+OTHER = "198.51.100.77:53"
+
+
+def streams(host: Carrying) -> None:
+    """Two streams, to SERVER and to OTHER."""
+    for server, port in ((SERVER, 40000), (OTHER, 40001)):
+        for _ in range(4):
+            host.arrive("lan", f"udp 192.168.10.5:{port} > {server}")
+            host.arrive("wan", f"udp {server} > 203.0.113.1:{port}")
+    host.turn()
+    assert len(host.manager.carried) == 2
+
+
+def change(host: Carrying, after: Snapshot, attached: tuple[int, ...] = (WAN, LAN)) -> None:
+    for _ in reroute(host.manager, Ways(after, attached), host.now):
+        pass
+
+
+def carried_servers(host: Carrying) -> list[str]:
+    keys = [record.connection.original.key[6:10] for record in host.manager.carried.values()]
+    return sorted(".".join(map(str, key)) for key in keys)
+
+
+def test_nothing_comes_back_where_nothing_changed() -> None:
+    host = Carrying()
+    streams(host)
+    change(host, snapshot())
+    assert len(host.manager.carried) == 2
+    assert host.manager.figures.recalled == 0
+
+
+def test_exactly_those_whose_route_is_another_come_back() -> None:
+    host = Carrying()
+    streams(host)
+    more = Route(packed("198.51.100.77"), 32, 0, WAN, packed("203.0.113.7"))
+    change(host, snapshot()._replace(routes=(*snapshot().routes, more)))
+    assert carried_servers(host) == ["198.51.100.9"]
+    assert host.manager.figures.invalidated == 1
+
+
+def test_they_are_offered_again_at_their_next_packet_with_the_new_way() -> None:
+    host = Carrying()
+    streams(host)
+    change(host, snapshot("203.0.113.9"))
+    assert not host.manager.carried
+    host.arrive("wan", f"udp {SERVER} > {OUTSIDE}")
+    host.turn()
+    assert carried_servers(host) == ["198.51.100.9"]
+    assert host.maps.inserted[-1].original.next_hop == packed("203.0.113.9")
+
+
+def test_an_mtu_or_an_interface_that_goes_counts_as_another_way() -> None:
+    host = Carrying()
+    streams(host)
+    change(host, snapshot(mtu=1280))
+    assert not host.manager.carried
+    host = Carrying()
+    streams(host)
+    change(host, snapshot(), (LAN,))
+    assert not host.manager.carried
+
+
+def test_connections_without_a_way_are_offered_once_there_is_one() -> None:
+    host = Carrying()
+    host.manager.ways = Ways()
+    connection = host.stream()
+    change(host, snapshot())
+    host.arrive("wan", f"udp {SERVER} > {OUTSIDE}")
+    host.turn()
+    assert host.is_carried(connection)
+
+
+def reload(host: Carrying, rules: str) -> None:
+    host.reload(rules)
+    for _ in rejudge(host.manager, host.engine, host.now):
+        pass
+
+
+def test_rules_that_forbid_a_connection_take_it_back_for_good_and_others_stay() -> None:
+    host = Carrying()
+    streams(host)
+    drop = "lan -> wan: [{drop: any, destination: 198.51.100.77}, {accept: any}]"
+    reload(host, RULES.replace("lan -> wan: accept", drop))
+    assert carried_servers(host) == ["198.51.100.9"]
+    host.now += 3600 * 0.001
+    assert host.arrive("wan", f"udp {OTHER} > 203.0.113.1:40001") == f"lan udp {OTHER} > 192.168.10.5:40001"
+    host.turn()
+    assert carried_servers(host) == ["198.51.100.9"]
+    reload(host, RULES)
+    host.arrive("wan", f"udp {OTHER} > 203.0.113.1:40001")
+    host.turn()
+    assert carried_servers(host) == ["198.51.100.77", "198.51.100.9"]
+
+
+def test_another_way_of_judging_windows_takes_all_back() -> None:
+    host = Carrying()
+    connection = host.transfer()
+    reload(host, RULES + "settings: {liberal: yes}\n")
+    assert not host.is_carried(connection)
+
+
+def test_many_are_looked_at_a_few_at_a_time() -> None:
+    host = Carrying(room=1000)
+    for port in range(1000, 1001 + STEP):
+        for _ in range(2):
+            host.arrive("lan", f"udp 192.168.10.5:{port} > {SERVER}")
+        for _ in range(2):
+            host.arrive(
+                "wan", f"udp {SERVER} > 203.0.113.1:{port}" if port >= 1024 else "udp 192.0.2.1:1 > 192.0.2.2:2"
+            )
+    host.turn()
+    count = len(host.manager.carried)
+    assert count > STEP // 2
+    steps = sum(1 for _ in reroute(host.manager, Ways(snapshot("203.0.113.9"), (WAN, LAN)), host.now))
+    assert steps == -(-count // STEP)
+    assert not host.manager.carried

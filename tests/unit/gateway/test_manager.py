@@ -1,0 +1,223 @@
+"""Which connections the fast path is given, with what, and how they come back."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import pytest
+
+from conntrack.flow.connection import ASSURED, OFFLOADED
+from conntrack.flow.ending import TIMEOUT
+from conntrack.gateway.fastpath import layout
+from conntrack.gateway.fastpath.handover import restore, state_of
+from conntrack.gateway.fastpath.holds import FIRST
+from conntrack.gateway.fastpath.manager import FLUSH, GRACE, MATURE
+from conntrack.gateway.fastpath.nexthops import Ways
+from conntrack.tracker.tcp.window import Window
+from tests.unit.gateway.carrying import CLIENT, LAN, OUTSIDE, ROUTER, RULES, SERVER, WAN, Carrying, packed
+
+
+def test_a_stream_goes_in_at_the_end_of_the_turn_in_which_it_is_worth_it() -> None:
+    host = Carrying()
+    connection = host.stream(MATURE - 1)
+    assert not host.is_carried(connection)
+    host.arrive("wan", f"udp {SERVER} > {OUTSIDE}")
+    assert not host.is_carried(connection)
+    host.turn()
+    assert host.is_carried(connection)
+
+
+def test_what_goes_in_says_all_about_both_directions() -> None:
+    host = Carrying()
+    connection = host.stream()
+    [offer] = host.maps.inserted
+    assert (offer.original_key, offer.reply_key) == (connection.original.key, connection.reply.key)
+    there, back = offer.original, offer.reply
+    assert there.pair == packed("203.0.113.1") + packed("198.51.100.9") + (40000).to_bytes(2) + (80).to_bytes(2)
+    assert (there.inbound, there.outbound, there.next_hop) == (LAN, WAN, packed(ROUTER))
+    assert back.pair == packed("198.51.100.9") + packed("192.168.10.5") + (80).to_bytes(2) + (40000).to_bytes(2)
+    assert (back.inbound, back.outbound, back.next_hop) == (WAN, LAN, packed("192.168.10.5"))
+    assert (there.flags, back.flags) == (0, layout.REPLY)
+    assert (there.packets, back.packets) == (4, 4)
+    assert there.owner == back.owner == connection.identity
+    assert there.generation == back.generation == host.maps.in_force != 0
+    assert offer.state == b""
+
+
+def test_a_tcp_connection_goes_in_with_its_windows() -> None:
+    host = Carrying()
+    connection = host.transfer()
+    assert host.is_carried(connection)
+    assert host.maps.inserted[0].state == state_of(connection)
+
+
+def test_mark_and_dscp_of_the_rule_go_with_it() -> None:
+    host = Carrying(RULES.replace("lan -> wan: accept", "lan -> wan: [{accept: any, mark: 7, dscp: ef}]"))
+    host.stream()
+    [offer] = host.maps.inserted
+    for flow in (offer.original, offer.reply):
+        assert flow.mark == 7
+        assert (flow.flags & layout.SET_DSCP, flow.tos) == (layout.SET_DSCP, 46 << 2)
+
+
+@pytest.mark.parametrize("rule", ["{accept: any, log: all}", "{accept: any, helper: [ftp]}"])
+def test_what_needs_every_packet_is_never_offered(rule: str) -> None:
+    host = Carrying(RULES.replace("lan -> wan: accept", f"lan -> wan: [{rule}]"))
+    assert not host.is_carried(host.stream())
+
+
+def test_packets_that_waited_are_judged_without_taking_the_connection_back() -> None:
+    host = Carrying()
+    connection = host.stream()
+    before = connection.reply.packets
+    assert host.arrive("wan", f"udp {SERVER} > {OUTSIDE}") == f"lan udp {SERVER} > {CLIENT}"
+    assert host.is_carried(connection)
+    assert connection.reply.packets == before + 1
+
+
+def test_a_packet_later_than_that_brings_it_back_with_all_that_was_counted() -> None:
+    host = Carrying()
+    connection = host.stream()
+    host.wait(GRACE + 5)
+    host.maps.seen(connection, True, 10, 15000, host.now - 1)
+    before = connection.reply.packets, connection.reply.octets
+    host.arrive("wan", f"udp {SERVER} > {OUTSIDE}")
+    assert not connection.status & OFFLOADED
+    assert (connection.reply.packets, connection.reply.octets) == (before[0] + 11, before[1] + 15028)
+    assert connection.seen == host.now
+
+
+def test_one_that_comes_back_again_and_again_waits_longer_each_time() -> None:
+    host = Carrying()
+    connection = host.stream()
+    waits = []
+    for _ in range(3):
+        host.now += GRACE * 2
+        host.arrive("wan", f"udp {SERVER} > {OUTSIDE}")
+        assert not connection.status & OFFLOADED
+        began = host.now
+        while not connection.status & OFFLOADED:
+            host.now += FIRST
+            host.arrive("wan", f"udp {SERVER} > {OUTSIDE}")
+            host.turn()
+        waits.append(host.now - began)
+    assert waits == sorted(waits)
+    assert waits[2] >= 4 * waits[1] >= 16 * waits[0] - FIRST
+
+
+def test_a_fin_takes_it_back_at_once_and_is_judged_by_what_the_fast_path_has_seen() -> None:
+    host = Carrying()
+    connection = host.transfer()
+    gigabyte = 1 << 30
+    forge = state_of(connection)
+    fields = list(layout.TCP_STATE.unpack(forge))
+    for at, more in ((6, gigabyte), (5, gigabyte), (7, gigabyte)):  # reply.end, original.maxack, reply.maxend
+        fields[at] += more
+    host.maps.states[0] = layout.TCP_STATE.pack(*fields)
+    host.now += 10
+    far = f"tcp {SERVER} > {OUTSIDE} FIN+ACK seq={1501 + 2 * gigabyte} ack=1101 window=60000"
+    assert host.arrive("wan", far) == "drop seq-over-window"
+    host.turn()
+    exact = f"tcp {SERVER} > {OUTSIDE} FIN+ACK seq={1501 + gigabyte} ack=1101 window=60000"
+    assert host.arrive("wan", exact) == f"lan tcp {SERVER} > {CLIENT} FIN+ACK"
+    host.turn()
+    assert not host.is_carried(connection)
+    assert host.engine.trackers.by_number[6].states()[connection.state] == "FIN_WAIT"
+
+
+def test_packets_that_waited_and_those_that_overtook_them_are_joined() -> None:
+    host = Carrying()
+    connection = host.transfer()
+    offered = host.maps.states[0]
+    host.arrive("lan", f"tcp {CLIENT} > {SERVER} PSH+ACK seq=1101 ack=1501 window=60000 length=500")
+    assert host.is_carried(connection)
+    own = state_of(connection)
+    restore(offered, connection)
+    later = list(layout.TCP_STATE.unpack(offered))
+    later[2] += 700  # original.end: the fast path saw 200 bytes more
+    host.maps.states[0] = layout.TCP_STATE.pack(*later)
+    restore(own, connection)
+    host.manager.recall(connection, host.now)
+    window = cast(Window, connection.original.state)
+    assert window.end == 1101 + 700
+
+
+def test_a_packet_that_does_not_fit_the_windows_of_then_is_judged_by_those_of_now() -> None:
+    host = Carrying()
+    connection = host.transfer()
+    fields = list(layout.TCP_STATE.unpack(host.maps.states[0]))
+    fields[6] += 100_000
+    fields[7] += 100_000
+    host.maps.states[0] = layout.TCP_STATE.pack(*fields)
+    line = f"tcp {CLIENT} > {SERVER} ACK seq=1101 ack={1501 + 100_000} window=60000"
+    assert host.arrive("lan", line) == f"wan tcp {OUTSIDE} > {SERVER} ACK"
+    assert not connection.status & OFFLOADED
+
+
+def test_an_idle_connection_ends_and_one_whose_packets_pass_elsewhere_does_not() -> None:
+    host = Carrying()
+    connection = host.stream()
+    host.wait(25)
+    host.maps.seen(connection, False, 1, 100, host.now)
+    host.wait(20)
+    assert host.is_carried(connection)
+    assert connection.status & ASSURED  # a packet 25 s after the first: a stream
+    host.wait(121)
+    assert len(host.engine.table) == 0
+    assert not host.maps.flows
+    assert host.engine.counters.ended[TIMEOUT] == 1
+
+
+def test_what_passed_counts_for_its_zones_as_well() -> None:
+    host = Carrying()
+    connection = host.stream()
+    counters = host.engine.counters
+    pair = int(counters.pair(connection.zone_out, connection.zone_in))
+    before = counters.accepted_packets[pair], counters.accepted_octets[pair]
+    host.maps.seen(connection, True, 7, 9000, host.now)
+    for _ in host.manager.sweep(host.now):
+        pass
+    host.engine.refresh(connection, host.now)
+    assert (counters.accepted_packets[pair], counters.accepted_octets[pair]) == (before[0] + 7, before[1] + 9000)
+
+
+def test_without_a_way_or_off_its_interfaces_nothing_is_offered() -> None:
+    host = Carrying()
+    host.manager.ways = Ways()
+    connection = host.stream()
+    assert not host.is_carried(connection)
+    assert host.manager.figures.no_way == 1  # asked once, not for every packet
+
+
+def test_full_maps_take_no_more_and_say_so() -> None:
+    host = Carrying(room=0)
+    connection = host.stream()
+    assert not host.is_carried(connection)
+    assert host.manager.figures.full == 1
+
+
+def test_a_map_that_refuses_leaves_the_connection_where_it_was() -> None:
+    host = Carrying()
+    host.maps.broken = True
+    connection = host.stream()
+    assert not host.is_carried(connection)
+    assert host.manager.figures.failures == 1
+    assert host.arrive("wan", f"udp {SERVER} > {OUTSIDE}") == f"lan udp {SERVER} > {CLIENT}"
+
+
+def test_many_offers_go_in_a_few_at_a_time() -> None:
+    host = Carrying(room=1000)
+    for port in range(1, FLUSH + 2):
+        for _ in range(2):
+            host.arrive("lan", f"udp 192.168.10.5:{port} > {SERVER}")
+            outside = host.engine.table.directions
+            reply = next(key for key in reversed(outside) if not outside[key].original)
+            assert reply
+    for connection in list(host.engine.table.connections()):
+        port = int.from_bytes(connection.reply.key[12:14])
+        for _ in range(2):
+            host.arrive("wan", f"udp {SERVER} > 203.0.113.1:{port}")
+    host.later.pop(0)()
+    assert len(host.manager.carried) == FLUSH
+    host.turn()
+    assert len(host.manager.carried) == FLUSH + 1
