@@ -91,7 +91,7 @@ def test_rules_that_forbid_a_connection_take_it_back_for_good_and_others_stay() 
     drop = "lan -> wan: [{drop: any, destination: 198.51.100.77}, {accept: any}]"
     reload(host, RULES.replace("lan -> wan: accept", drop))
     assert carried_servers(host) == ["198.51.100.9"]
-    host.now += 3600 * 0.001
+    host.now += 3.6
     assert host.arrive("wan", f"udp {OTHER} > 203.0.113.1:40001") == f"lan udp {OTHER} > 192.168.10.5:40001"
     host.turn()
     assert carried_servers(host) == ["198.51.100.9"]
@@ -110,16 +110,12 @@ def test_another_way_of_judging_windows_takes_all_back() -> None:
 
 def test_many_are_looked_at_a_few_at_a_time() -> None:
     host = Carrying(room=1000)
-    for port in range(1000, 1001 + STEP):
+    for port in range(1024, 1025 + STEP):
         for _ in range(2):
             host.arrive("lan", f"udp 192.168.10.5:{port} > {SERVER}")
-        for _ in range(2):
-            host.arrive(
-                "wan", f"udp {SERVER} > 203.0.113.1:{port}" if port >= 1024 else "udp 192.0.2.1:1 > 192.0.2.2:2"
-            )
+            host.arrive("wan", f"udp {SERVER} > 203.0.113.1:{port}")
     host.turn()
-    count = len(host.manager.carried)
-    assert count > STEP // 2
+    assert len(host.manager.carried) == STEP + 1
     steps = sum(1 for _ in reroute(host.manager, Ways(snapshot("203.0.113.9"), (WAN, LAN)), host.now))
-    assert steps == -(-count // STEP)
+    assert steps == 2
     assert not host.manager.carried

@@ -7,7 +7,7 @@ from conntrack.gateway.fastpath.layout import TCP_FIELDS, TCP_STATE
 from conntrack.tracker.tcp.window import ACK_KNOWN, SACK, UNACKNOWLEDGED
 
 NAMES = [name for name, form in TCP_FIELDS if not form.endswith("x")]
-END, MAXEND, MAXWIN, MAXACK, FLAGS = (NAMES.index(name) for name in NAMES[2:6] + ["flags[0]"])
+END, MAXEND, MAXWIN, MAXACK, FLAGS = (NAMES.index(name) for name in [*NAMES[2:6], "flags[0]"])
 OTHER = 4  # from a field of the original side to that of the reply
 SEQ = NAMES.index("last_seq")
 
