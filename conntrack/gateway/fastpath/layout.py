@@ -40,7 +40,7 @@ HEAD_FIELDS: Final[Fields] = (
     ("inbound", "I"),  # the one they must come in by
     ("slot", "I"),  # of the TCP state, which both directions share
     ("owner", "I"),  # Connection.identity, 32 bits of it; a slot with another owner is not ours any more
-    ("mark", "I"),  # packet mark
+    ("mark", "I"),  # packet mark; 0 leaves it
     ("generation", "I"),  # entries of another generation than the settings' are stale
     ("mtu", "H"),  # largest IP packet that the way out takes
     ("flags", "B"),

@@ -8,6 +8,12 @@
 #include <linux/pkt_cls.h>
 #include "translate.h"
 
+static __always_inline void set_mark(struct __sk_buff *skb, const struct flow *flow)
+{
+	if (flow->mark) /* else another tool's stays */
+		skb->mark = flow->mark;
+}
+
 static __always_inline int ipv4(struct frame *frame, struct packet *packet)
 {
 	struct key4 key = {};
@@ -22,7 +28,7 @@ static __always_inline int ipv4(struct frame *frame, struct packet *packet)
 	punt = judge(frame, packet, &flow->flow);
 	if (punt)
 		return punt;
-	((struct __sk_buff *)frame->context)->mark = flow->flow.mark;
+	set_mark(frame->context, &flow->flow);
 	return translate4(frame, packet, &key, flow);
 }
 
@@ -40,7 +46,7 @@ static __always_inline int ipv6(struct frame *frame, struct packet *packet)
 	punt = judge(frame, packet, &flow->flow);
 	if (punt)
 		return punt;
-	((struct __sk_buff *)frame->context)->mark = flow->flow.mark;
+	set_mark(frame->context, &flow->flow);
 	return translate6(frame, packet, &key, flow);
 }
 

@@ -33,7 +33,7 @@ static __always_inline __u32 highest_edge(const struct options *options, __u32 a
 		const __u8 *right = &options->bytes[at + block + 4];
 		__u32 edge = (__u32)right[0] << 24 | (__u32)right[1] << 16 | (__u32)right[2] << 8 | right[3];
 
-		if ((__s32)(edge - highest) > 0)
+		if (after(edge, highest))
 			highest = edge;
 	}
 	return highest;
