@@ -1,4 +1,4 @@
-"""Hatchling build hook: compiles the hot modules with mypyc into the wheel.
+"""Hatchling build hook: compiles the hot modules with mypyc, and the fast path's program with clang, into the wheel.
 
 Lives here: which files are compiled (the `compile` patterns of pyproject.toml), where, and how the results enter
 the wheel. May not live here: anything that the installed package needs at run time.
@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
+import subprocess
 import sys
 import sysconfig
 from pathlib import Path
@@ -19,8 +20,10 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 from setuptools import Distribution  # before mypyc, which looks whether setuptools has been imported
 
-#: set to 1 in the environment for a wheel without compiled code
+#: set to 1 in the environment for a wheel without compiled modules
 PURE_VARIABLE = "PAIRWALL_PURE"
+#: where the fast path's program goes in the wheel
+PROGRAM = "conntrack/gateway/fastpath/bpf/pairwall.bpf.o"
 
 
 class MypycBuildHook(BuildHookInterface[Any]):
@@ -32,6 +35,7 @@ class MypycBuildHook(BuildHookInterface[Any]):
         """Called by hatchling before it packs. FileNotFoundError: a pattern of `compile` matches no file."""
         if version == "editable":
             return
+        self._add_program(build_data)
         why_pure = reason_for_pure()
         if why_pure:
             self.app.display_warning(f"pairwall: WITHOUT compiled modules, so about a fifth of the speed: {why_pure}")
@@ -43,6 +47,36 @@ class MypycBuildHook(BuildHookInterface[Any]):
         build_data["pure_python"] = False
         build_data["infer_tag"] = True
         build_data["force_include"].update({str(path): name for name, path in libraries.items()})
+
+    def _add_program(self, build_data: dict[str, Any]) -> None:
+        """The fast path's program, or a warning and a package that works without it."""
+        try:
+            program = compile_program(Path(self.root))
+        except CannotCompile as error:
+            self.app.display_warning(f"pairwall: WITHOUT the fast path, so every packet goes through Python: {error}")
+            return
+        build_data["force_include"][str(program)] = PROGRAM
+
+
+class CannotCompile(Exception):
+    """What is missing for the fast path's program, or what clang says about it."""
+
+
+def compile_program(root: Path) -> Path:
+    """Compiles the fast path's program under build/; returns where it is. CannotCompile: with the reason."""
+    sys.path.insert(0, str(root))
+    from conntrack.gateway.fastpath import build
+
+    lacking = build.missing()
+    if lacking:
+        raise CannotCompile(f"install {lacking}")
+    output = root / "build" / Path(PROGRAM).name
+    output.parent.mkdir(exist_ok=True)
+    try:
+        build.build(output)
+    except subprocess.CalledProcessError as error:
+        raise CannotCompile(f"{error.cmd[0]} fails:\n{error.stderr}") from error
+    return output
 
 
 def reason_for_pure() -> str:

@@ -35,7 +35,7 @@ def build(output: Path, sources: Path = SOURCES) -> None:
             "clang",
             *("-O2", "-g", "-target", "bpf", "-mcpu=v3", "-Wall", "-Wextra", "-Werror"),
             *(f"-I/usr/include/{os.uname().machine}-linux-gnu", f"-I{folder}"),
-            *(f"-ffile-prefix-map={sources}=bpf", f"-ffile-prefix-map={folder}=bpf"),
+            *("-ffile-compilation-dir=.", f"-ffile-prefix-map={sources}=.", f"-ffile-prefix-map={folder}=."),
             *("-c", str(sources / "pairwall.bpf.c"), "-o", str(output)),
         ]
         subprocess.run(command, check=True, capture_output=True, text=True)
