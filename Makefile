@@ -50,7 +50,7 @@ compiled: install-test outside
 	cd $(OUTSIDE) && PAIRWALL_EXPECT=compiled $(PYTEST) -n auto $(ARGS)
 
 netns: install-test outside
-	cd $(OUTSIDE) && PAIRWALL_EXPECT=compiled $(PYTEST) tests/netns tests/kernel $(ARGS)
+	cd $(OUTSIDE) && PAIRWALL_EXPECT=compiled $(PYTEST) -n 2 tests/netns tests/kernel $(ARGS)
 
 bench: setup-bench install-test outside
 	cd $(OUTSIDE) && PAIRWALL_EXPECT=compiled $(BIN)/python -m tests.bench --output $(CURDIR)/build/bench.json $(ARGS)
@@ -105,4 +105,4 @@ $(STAMPS)/installed: $(STAMPS)/run $(SOURCES)
 
 outside:
 	@rm -rf $(OUTSIDE) && mkdir -p $(OUTSIDE)
-	@cp -r pyproject.toml $(wildcard tests config systemd deploy docs *.md) $(OUTSIDE)/
+	@cp -r pyproject.toml Makefile $(wildcard tests config systemd deploy docs *.md) $(OUTSIDE)/
