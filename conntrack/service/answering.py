@@ -43,7 +43,7 @@ async def stream_now(answer: Iterator[Item | None], writer: asyncio.StreamWriter
 
 
 async def stream_later(answer: AsyncIterator[Item], reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Sends items as they come, until the client hangs up: then the client's task is cancelled."""
+    """Sends items as they come, until the client hangs up (or speaks again): then the client's task is cancelled."""
     task = asyncio.current_task()
     assert task is not None
     hang_up = asyncio.ensure_future(reader.read(1))
@@ -54,6 +54,7 @@ async def stream_later(answer: AsyncIterator[Item], reader: asyncio.StreamReader
             await send(writer)
     finally:
         hang_up.cancel()
+        await asyncio.gather(hang_up, return_exceptions=True)  # only then may another read begin
 
 
 def cancel(task: asyncio.Task[None], _why: BaseException | None) -> None:

@@ -35,6 +35,7 @@ class Parts(NamedTuple):
     reloader: Reloader
     status: Callable[[], Item]
     wall: Callable[[], float]
+    sweep: Callable[[], Iterator[None]] = lambda: iter(())  # brings counters of carried connections up to date
 
 
 class Commands:
@@ -60,7 +61,8 @@ class Commands:
     def _status(self, arguments: Item) -> Iterator[Item]:
         yield self._parts.status()
 
-    def _stats(self, arguments: Item) -> Iterator[Item]:
+    def _stats(self, arguments: Item) -> Iterator[Item | None]:
+        yield from self._parts.sweep()
         flows = self._parts.flows
         yield stats(self._parts.engine, flows.state_name, flows.zone)
 

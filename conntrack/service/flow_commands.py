@@ -45,7 +45,7 @@ class FlowCommands:
             if connection is None or not found:
                 yield None
                 continue
-            yield self._flows.view(connection, self._clock())
+            yield self._view(connection)
             count += 1
             if limit is not None and count >= limit:
                 return
@@ -58,7 +58,7 @@ class FlowCommands:
             if connection is None or connection.identity != identity:
                 yield None
                 continue
-            yield self._flows.view(connection, self._clock())
+            yield self._view(connection)
             return
         raise Refused(MISSING, f"no flow has the ID {identity}: it may have ended")
 
@@ -84,6 +84,12 @@ class FlowCommands:
         if kind not in (None, NEW, END):
             raise Refused(USAGE, f"`event` is {NEW} or {END}")
         return self._events.watch(self._filter(arguments), frozenset((NEW, END) if kind is None else (kind,)))
+
+    def _view(self, connection: Connection) -> Item:
+        """As it is this moment, also where its packets pass elsewhere."""
+        now = self._clock()
+        self._engine.refresh(connection, now)
+        return self._flows.view(connection, now)
 
     def _living(self) -> Iterator[Connection | None]:
         """The connections that were there and still are; None for what is to be skipped, so that there is a pause.

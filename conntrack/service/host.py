@@ -9,7 +9,9 @@ from collections.abc import Callable
 from typing import Protocol
 
 from conntrack.engine.topology import Topology
+from conntrack.gateway.fastpath.stand import Stand
 from conntrack.gateway.hooks.plan import Wanted
+from conntrack.gateway.links.snapshot import Snapshot
 from conntrack.gateway.queue.base import Handler, Options, Queue
 from conntrack.gateway.queue.stats import Stats
 from conntrack.policy.policy import Policy
@@ -35,6 +37,12 @@ class Host(Protocol):
 
     def open_queue(self, backend: str, options: Options, handler: Handler) -> Queue:
         """Opens the packet queue. QueueError: it cannot be opened."""
+
+    def snapshot(self) -> Snapshot:
+        """The same as it was read, with next hops and MTUs."""
+
+    async def open_stand(self, capacity: int) -> Stand:
+        """Loads the fast path for so many connections. FastPathError: this machine has none."""
 
     def queue_stats(self, number: int) -> Stats | None:
         """What the kernel counts of a queue; None where it does not tell."""

@@ -11,9 +11,11 @@ from collections.abc import Callable
 
 from conntrack.engine.topology import Topology
 from conntrack.gateway import own_ports, privileges, sysctl
+from conntrack.gateway.fastpath.stand import Stand, open_stand
 from conntrack.gateway.hooks.hooks import Hooks
 from conntrack.gateway.hooks.plan import Wanted
 from conntrack.gateway.links.links import Links
+from conntrack.gateway.links.snapshot import Snapshot
 from conntrack.gateway.queue import stats
 from conntrack.gateway.queue.base import Handler, Options, Queue
 from conntrack.gateway.queue.choose import open_queue
@@ -57,6 +59,14 @@ class LinuxHost:
     def open_queue(self, backend: str, options: Options, handler: Handler) -> Queue:
         """See Host."""
         return open_queue(backend, options, handler)
+
+    def snapshot(self) -> Snapshot:
+        """See Host."""
+        return self._links.snapshot()
+
+    async def open_stand(self, capacity: int) -> Stand:
+        """See Host."""
+        return await asyncio.to_thread(open_stand, capacity)
 
     def queue_stats(self, number: int) -> stats.Stats | None:
         """See Host. The kernel tells root only."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Awaitable, Callable
 
 from conntrack.engine.core import Engine
 from conntrack.service.host import Host
@@ -18,9 +19,11 @@ logger = logging.getLogger("pairwall.links")
 class Mover:
     """`changed` may be called as often as it likes: what changes during a move asks for one more."""
 
-    def __init__(self, host: Host, engine: Engine) -> None:
+    def __init__(self, host: Host, engine: Engine, then: Callable[[], Awaitable[None]] | None = None) -> None:
+        """then: awaited after every move."""
         self._host = host
         self._engine = engine
+        self._then = then
         self._stale = False
         self._task: asyncio.Task[None] | None = None
 
@@ -45,4 +48,6 @@ class Mover:
                 self._stale = True
                 continue
             ended = engine.move(topology, time.monotonic())
+            if self._then is not None:
+                await self._then()
             logger.info("links, addresses or routes changed", extra={"fields": {"connections_ended": ended}})

@@ -45,7 +45,7 @@ def protocol_number(text: str) -> int:
     """The number of a protocol named or numbered. ValueError: neither."""
     number = NUMBERS.get(text.lower())
     if number is None:
-        if not text.isdigit() or int(text) > 255:
+        if not (text.isascii() and text.isdigit()) or int(text) > 255:
             raise ValueError(f"no such protocol: {text} (a number from 0 to 255, or {', '.join(NUMBERS)})")
         number = int(text)
     return number

@@ -23,6 +23,7 @@ from conntrack.service.configuration import Configuration
 from conntrack.service.control import Control
 from conntrack.service.events import Events
 from conntrack.service.exits import Failure
+from conntrack.service.fastpath import FastPath
 from conntrack.service.flow_commands import FlowCommands
 from conntrack.service.handler import EngineHandler
 from conntrack.service.host import Host
@@ -43,6 +44,9 @@ from conntrack.service.status import Status
 
 #: seconds between looks at the hook rules, the clock, the garbage
 LOOK: Final = 30.0
+
+#: seconds between readings of what carried connections have done
+SWEEP: Final = 10.0
 
 logger = logging.getLogger("pairwall")
 
@@ -75,21 +79,28 @@ class Running:
         self._core = core
         self._around = surroundings
         self._chores = Chores()
-        self._mover = Mover(core.host, core.engine)
+        self._fastpath = FastPath(core.host, core.engine, core.queue, rules.document.settings)
+        self._mover = Mover(core.host, core.engine, self._fastpath.follow)
         self._configuration = Configuration(surroundings.rules)
         self._configuration.worked(rules.policy.digest, time.time(), [str(one) for one in rules.document.warnings])
         self.status = Status(core.engine, core.queue, self._configuration, rules.document.settings)
+        self.status.fastpath = self._fastpath.view
         self._reloader = Reloader(self._configuration, self._apply, surroundings.notifier, self.status.line)
         flows = naming(core.engine)
         events = Events(flows)
         core.engine.observe(events)
-        parts = Parts(core.engine, flows, self._configuration, self._reloader, self.status.view, time.time)
+        parts = Parts(
+            core.engine, flows, self._configuration, self._reloader, self.status.view, time.time, self._fastpath.sweep
+        )
         flow_commands = FlowCommands(core.engine, flows, events, time.monotonic)
         self._control = Control(surroundings.control, Commands(parts, flow_commands).table(), surroundings.group)
-        self._page = MetricsPage(registry_of(core.engine, flows.state_name, self._sources(events)))
+        self._page = MetricsPage(
+            registry_of(core.engine, flows.state_name, self._sources(events), self._fastpath), self._fastpath.swept
+        )
 
     async def start(self) -> None:
         """Opens what clients talk to and begins the chores. Failure: an address is taken."""
+        await self._fastpath.start()
         await self._listen(self.status.settings.metrics.listen)
         await self._control.start()
         await self._read_own_ports()
@@ -97,6 +108,7 @@ class Running:
         refresher = Refresher(lambda: self._core.engine.policy, self._configuration)
         self._chores.every(lambda: LOOK, self._look, "housekeeping")
         self._chores.every(lambda: 1.0, refresher.look, "refresh of sets")
+        self._chores.every(lambda: SWEEP, self._fastpath.swept, "reading of the fast path")
         self._chores.every(self._own_ports_period, self._read_own_ports, "search for the gateway's own ports")
         self._record()
 
@@ -105,6 +117,7 @@ class Running:
         self._core.engine.observe(None)
         await self._chores.stop()
         self._mover.stop()
+        await self._fastpath.stop(self.status.settings.fastpath_on_exit == "keep")
         await self._control.close()
         await self._page.close()
 
@@ -135,6 +148,7 @@ class Running:
         await core.host.install(wanted(rules.document)._replace(queue=before.queue.number))
         core.engine.swap(rules.policy)
         core.engine.move(topology, time.monotonic())
+        await self._fastpath.rejudge()
         self._mover.changed()  # the links may have changed while the hooks were installed
         self.status.settings = after
         if after.metrics.listen != before.metrics.listen:

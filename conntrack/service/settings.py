@@ -17,5 +17,7 @@ def unchangeable(before: Settings, after: Settings) -> Iterator[str]:
             yield f"`settings: queue: {name}:` changes with a restart only"
     if before.log.format != after.log.format:
         yield "`settings: log: format:` changes with a restart only"
+    if before.fastpath != after.fastpath:
+        yield "`settings: fastpath:` changes with a restart only"
     if before.on_failure != after.on_failure:
         yield "`settings: on-failure:` holds from now on if the daemon dies; for a full queue, from a restart on"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 
 from conntrack import __version__
 from conntrack.engine.core import Engine
@@ -21,6 +22,7 @@ class Status:
 
     def __init__(self, engine: Engine, queue: Queue, configuration: Configuration, settings: Settings) -> None:
         self.settings = settings
+        self.fastpath: Callable[[], Item] = dict
         self._engine = engine
         self._queue = queue
         self._number = settings.queue.number  # a reload does not change it
@@ -54,5 +56,6 @@ class Status:
             },
             "connections": {"count": len(table), "limit": table.limit},
             "queue": {"backend": self._queue.name(), "number": self._number},
+            "fastpath": self.fastpath(),
             "on_failure": self.settings.on_failure,
         }

@@ -74,9 +74,9 @@ class HealthCollector(Collector):
         name = str(figures.number)
         text = "Packets that wait in the kernel's queue."
         yield gauge("queue_packets", text, ("queue",), [((name,), figures.depth)])
-        rows = [((name, "queue"), figures.kernel_dropped), ((name, "socket"), figures.user_dropped)]
+        rows = [((name, "queue-full"), figures.kernel_dropped), ((name, "socket-full"), figures.user_dropped)]
         text = "Packets that the kernel dropped because its queue was full, or the socket's buffer."
-        yield counter("queue_dropped_packets", text, ("queue", "full"), rows)
+        yield counter("queue_dropped_packets", text, ("queue", "cause"), rows)
 
     def _loop(self) -> Iterator[Metric]:
         loop = self._sources.loop

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Metric
@@ -33,9 +33,11 @@ Encoder = Callable[[Collector], bytes]
 class MetricsPage:
     """The server. `port` 0 is for tests: the system chooses, and `address` tells."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    def __init__(self, registry: CollectorRegistry, before: Callable[[], Awaitable[None]] | None = None) -> None:
+        """before: awaited before each rendering, to bring figures up to date."""
         self.scrapes = 0
         self._registry = registry
+        self._before = before
         self._server: asyncio.Server | None = None
         self._clients: set[asyncio.Task[None]] = set()
 
@@ -94,6 +96,8 @@ class MetricsPage:
             return await reply(writer, "404 Not Found", b"the metrics are at /metrics\n")
         self.scrapes += 1
         encoder, content_type = choose_encoder(headers.get("accept", ""))
+        if self._before is not None:
+            await self._before()
         body = await render(self._registry, encoder)
         return await reply(writer, "200 OK", body, content_type, head_only=method == "HEAD")
 

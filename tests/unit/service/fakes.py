@@ -8,8 +8,11 @@ from collections.abc import Callable
 
 from conntrack.engine.topology import Topology
 from conntrack.engine.verdict import FORWARD
+from conntrack.gateway.fastpath.errors import FastPathError
+from conntrack.gateway.fastpath.stand import Stand
 from conntrack.gateway.hooks.plan import Wanted
 from conntrack.gateway.hooks.tools import HookError
+from conntrack.gateway.links.snapshot import Snapshot
 from conntrack.gateway.queue.base import Handler, Options, Queue, QueueError, Tally
 from conntrack.gateway.queue.stats import Stats
 from conntrack.policy.policy import Policy
@@ -34,12 +37,13 @@ class FakeQueue(Queue):
         self._reading.setblocking(False)
 
     def put(self, raw: bytes) -> None:
+        if not self.waiting:
+            self._writing.send(b".")  # readable from now until the last packet is taken
         self.waiting.append(raw)
-        self._writing.send(b".")
 
     def flood(self) -> None:
-        self.endless = True
         self._writing.send(b".")
+        self.endless = True
 
     def name(self) -> str:
         return "fake"
@@ -57,8 +61,6 @@ class FakeQueue(Queue):
         if self.endless:
             self._tally.packets += limit
             return limit
-        if self.waiting:
-            self._reading.recv(65536)
         done = 0
         if self.waiting and self.handler is not None:
             self.handler.batch()
@@ -68,6 +70,8 @@ class FakeQueue(Queue):
             self._tally.packets += 1
             if self.handler is not None:
                 self.verdicts.append(self.handler.packet(raw, FORWARD, LAN, WAN, 0, True))
+        if done and not self.waiting:
+            self._reading.recv(65536)
         return done
 
     def close(self) -> None:
@@ -114,6 +118,13 @@ class FakeHost:
         self.options = options
         self.queue = FakeQueue(handler)
         return self.queue
+
+    def snapshot(self) -> Snapshot:
+        return Snapshot()
+
+    async def open_stand(self, capacity: int) -> Stand:
+        self.steps.append("fast path")
+        raise FastPathError("no BPF in a test", "none is needed")
 
     def queue_stats(self, number: int) -> Stats | None:
         return Stats(number, 4711, 3, 20, 1, 1000)

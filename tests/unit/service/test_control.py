@@ -99,6 +99,12 @@ def test_several_requests_on_one_connection(tmp_path: Path) -> None:
     assert second[:-1] == [{"items": [{"tick": 0}]}, {"items": [{"tick": 1}]}, {"items": [{"tick": 2}]}]
 
 
+def test_after_an_answer_that_came_in_time_the_connection_goes_on(tmp_path: Path) -> None:
+    first, second, third = answers(tmp_path / "c", {"command": "ticks"}, {"command": "ticks"}, {"command": "numbers"})
+    assert first == second
+    assert third[-1] == {"done": {}}
+
+
 def test_nothing_found_is_done_too(tmp_path: Path) -> None:
     assert answers(tmp_path / "c", {"command": "numbers", "arguments": {"count": 0}}) == [[{"done": {}}]]
 

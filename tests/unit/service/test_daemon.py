@@ -14,11 +14,12 @@ from typing import Any
 
 import pytest
 
+from conntrack.cli.main import main
 from conntrack.engine.verdict import ACCEPT, DROP
 from conntrack.gateway.queue.base import QueueError
 from conntrack.service import daemon as daemons
 from conntrack.service.daemon import Daemon, Options, group_number, rules_or_failure
-from conntrack.service.exits import BAD_CONFIGURATION, FAILED, OK, Failure
+from conntrack.service.exits import BAD_CONFIGURATION, DROPPED, FAILED, OK, Failure
 from conntrack.service.lock import InstanceLock
 from conntrack.service.protocol import Item, encode
 from tests.golden.notation import packet
@@ -245,6 +246,117 @@ def test_the_gateways_own_ports_are_held_back(scene: Scene) -> None:
         assert flow["reply"]["destination_port"] != 40000
 
     scene.live(act)
+
+
+async def get(address: tuple[str, int]) -> str:
+    reader, writer = await asyncio.open_connection(*address)
+    writer.write(b"GET /metrics HTTP/1.1\r\n\r\n")
+    answer = await reader.read()
+    writer.close()
+    await writer.wait_closed()
+    return answer.decode()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def test_under_a_flood_clients_and_prometheus_are_answered(scene: Scene) -> None:
+    """The queue never empties, 3000 flows are listed, the page is scraped, the rules are loaded again."""
+    port = free_port()
+    scene.rules.write_text(RULES.replace("listen: off", f"listen: 127.0.0.1:{port}"))
+
+    async def act() -> None:
+        for number in range(3000):
+            scene.queue.put(packet(f"udp 192.168.10.5:{1024 + number} > 1.1.1.1:53"))
+        while len(scene.queue.verdicts) < 3000:
+            await asyncio.sleep(0)
+        scene.queue.flood()
+        async with asyncio.timeout(20):
+            listed, page, reloaded = await asyncio.gather(
+                scene.ask("flows list", filters={"source": "192.168.10.0/24"}),
+                get(("127.0.0.1", port)),
+                scene.ask("reload"),
+            )
+        assert len(listed) == 3001
+        assert 'pairwall_connections{protocol="udp",state="unreplied"} 3000.0' in page
+        assert reloaded[0]["ok"]
+        assert scene.queue.tally().packets > 5000  # and packets went on all the while
+
+    assert scene.live(act) == OK
+
+
+def test_the_metrics_page_moves_with_the_rules(scene: Scene) -> None:
+    first, second = free_port(), free_port()
+    scene.rules.write_text(RULES.replace("listen: off", f"listen: 127.0.0.1:{first}"))
+
+    async def act() -> None:
+        assert "200 OK" in await get(("127.0.0.1", first))
+        scene.rules.write_text(RULES.replace("listen: off", f"listen: 127.0.0.1:{second}"))
+        await scene.ask("reload")
+        assert "pairwall_configuration_generation 2.0" in await get(("127.0.0.1", second))
+        with pytest.raises(ConnectionRefusedError):
+            await get(("127.0.0.1", first))
+
+    scene.live(act)
+
+
+def test_a_metrics_page_that_cannot_move_does_not_undo_the_rules(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+
+        async def act() -> None:
+            scene.rules.write_text(RULES.replace("listen: off", f"listen: 127.0.0.1:{taken.getsockname()[1]}"))
+            outcome, _ = await scene.ask("reload")
+            assert outcome["ok"]
+
+        scene.live(act)
+    assert "metrics page: cannot listen" in caplog.text
+
+
+def test_the_real_client(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+    """`pairwall …` as users type it, against the daemon."""
+
+    def pairwall(*words: str) -> int:
+        return main([*words, "--control", str(scene.options.control)])
+
+    async def act() -> None:
+        scene.queue.put(packet("udp 192.168.10.5:40000 > 1.1.1.1:53"))
+        while not scene.queue.verdicts:
+            await asyncio.sleep(0)
+        words = ["flows list -o conntrack", "flows get 1 -o jsonl", "status", "stats", "rules", "nat", "reload"]
+        codes = [await asyncio.to_thread(pairwall, *line.split()) for line in words]
+        assert codes == [OK] * len(words)
+        question = "lan 192.168.10.5 -> 1.1.1.1 tcp/443"
+        assert await asyncio.to_thread(pairwall, "explain", question) == DROPPED
+        assert await asyncio.to_thread(pairwall, "flows", "delete", "--protocol", "udp") == OK
+        assert await asyncio.to_thread(pairwall, "flows", "list") == FAILED
+
+    scene.live(act)
+    out = capsys.readouterr().out
+    assert "udp      17 30 src=192.168.10.5 dst=1.1.1.1 sport=40000 dport=53 packets=1 bytes=28 [UNREPLIED]" in out
+    assert "1 flow deleted" in out
+    assert f"{scene.rules}: loaded, generation 2" in out
+
+
+def test_a_reload_while_links_change_ends_with_the_links_as_they_are(scene: Scene) -> None:
+    async def act() -> None:
+        scene.rules.write_text(RULES.replace("zones:\n", "zones:\n  dmz: {interfaces: [eth9]}\n"))
+        scene.host.changed()
+        await scene.ask("reload")
+        scene.queue.put(packet("udp 192.168.10.5:40000 > 1.1.1.1:53"))
+        while not scene.queue.verdicts:
+            await asyncio.sleep(0)
+        flow, _ = await scene.ask("flows list")
+        assert (flow["zone_in"], flow["zone_out"]) == ("lan", "wan")  # though their numbers are others now
+
+    scene.live(act)
+    assert [verdict for verdict, _, _ in scene.queue.verdicts] == [ACCEPT]
 
 
 def test_a_lost_queue_ends_the_daemon_with_a_failure(scene: Scene) -> None:

@@ -156,8 +156,8 @@ def test_rules_nat_and_sets() -> None:
 def test_health(health: Collector) -> None:
     found = samples(whole_page(health).decode())
     assert found["pairwall_queue_packets", (("queue", "7"),)] == 3
-    assert found["pairwall_queue_dropped_packets_total", (("full", "queue"), ("queue", "7"))] == 20
-    assert found["pairwall_queue_dropped_packets_total", (("full", "socket"), ("queue", "7"))] == 1
+    assert found["pairwall_queue_dropped_packets_total", (("cause", "queue-full"), ("queue", "7"))] == 20
+    assert found["pairwall_queue_dropped_packets_total", (("cause", "socket-full"), ("queue", "7"))] == 1
     assert found["pairwall_queue_overruns_total", ()] == 2
     assert found["pairwall_internal_errors_total", ()] == 1
     assert found["pairwall_verdict_latency_seconds_bucket", (("le", "1e-05"),)] == 10

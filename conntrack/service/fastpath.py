@@ -1,0 +1,156 @@
+"""The fast path in the daemon: when it starts, what it is told of, what it tells.
+
+Lives here: its life beside the packet loop. May not live here: flows (gateway/fastpath), metric families (metrics/).
+Without it everything works, only slower: no failure here ends the daemon, and `view` says why there is none.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterator
+
+from conntrack.engine.core import Engine
+from conntrack.gateway.fastpath import punts
+from conntrack.gateway.fastpath.adoption import adopt_all
+from conntrack.gateway.fastpath.errors import FastPathError
+from conntrack.gateway.fastpath.invalidate import rejudge, reroute
+from conntrack.gateway.fastpath.manager import Figures, Manager
+from conntrack.gateway.fastpath.nexthops import Ways
+from conntrack.gateway.fastpath.stand import Stand
+from conntrack.gateway.queue.base import Queue
+from conntrack.policy.document_settings import Settings
+from conntrack.service.host import Host
+from conntrack.service.protocol import Item
+
+#: connections that the maps have room for where the table has no limit
+UNLIMITED = 1 << 20
+
+logger = logging.getLogger("pairwall.fastpath")
+
+
+class FastPath:
+    """Made with the daemon's parts; `start` decides whether there is one. All methods may be called without."""
+
+    def __init__(self, host: Host, engine: Engine, queue: Queue, settings: Settings) -> None:
+        self._host = host
+        self._engine = engine
+        self._queue = queue
+        self._mode = settings.fastpath
+        self._capacity = settings.connections or UNLIMITED
+        self._why = "switched off by `settings: fastpath: off`" if settings.fastpath == "off" else "not started"
+        self._stand: Stand | None = None
+        self._manager: Manager | None = None
+        self._before: list[int] = []  # what an earlier process's packets had counted
+
+    async def start(self) -> None:
+        """Loads, adopts what an earlier process left, attaches. Before packets are judged."""
+        if self._mode == "off":
+            return
+        try:
+            self._stand = await self._host.open_stand(self._capacity)
+            await self._begin(self._stand)
+        except FastPathError as error:
+            self._why = str(error)
+            self._engine.carry(None)
+            self._manager = None
+            level = logging.INFO if self._mode == "auto" else logging.ERROR
+            logger.log(level, "no fast path, every packet is judged here: %s", error)
+
+    async def _begin(self, stand: Stand) -> None:
+        loop = asyncio.get_running_loop()
+        engine = self._engine
+        manager = Manager(engine, stand.maps, self._capacity, loop.call_soon, time.monotonic)
+        if stand.adopted:
+            adopted, lost = adopt_all(engine, manager, stand.maps, time.monotonic())
+            logger.info("took connections over", extra={"fields": {"connections": adopted, "not_permitted": lost}})
+        self._before = stand.maps.punts()
+        manager.start()
+        self._manager = manager
+        self._why = ""
+        engine.carry(manager)
+        await self.follow()
+
+    async def follow(self) -> None:
+        """Interfaces, addresses or routes changed."""
+        stand, manager = self._stand, self._manager
+        if stand is None or manager is None:
+            return
+        policy = self._engine.policy
+        snapshot = self._host.snapshot()
+        names = {link.name for link in snapshot.links if policy.zone_of_interface(link.name) > 0}
+        attached = await asyncio.to_thread(stand.follow, snapshot, names)
+        if not snapshot.by_destination:
+            stand.refusals["all"] = "`ip rule` makes routes depend on more than the destination"
+        await paced(reroute(manager, Ways(snapshot, attached), time.monotonic()))
+
+    async def rejudge(self) -> None:
+        """Other rules are in force."""
+        if self._manager is not None:
+            await paced(rejudge(self._manager, self._engine, time.monotonic()))
+
+    def sweep(self) -> Iterator[None]:
+        """Brings the counters of all carried connections up to date, a few at each step."""
+        if self._manager is not None and self._manager.carried:
+            yield from self._manager.sweep(time.monotonic())
+
+    async def swept(self) -> None:
+        """The same, between packets."""
+        await paced(self.sweep())
+
+    async def stop(self, keep: bool) -> None:
+        """Ends it; keep: it goes on carrying what it carries."""
+        stand, self._stand = self._stand, None
+        if stand is None:
+            return
+        self._engine.carry(None)
+        await asyncio.to_thread(stand.close if keep else stand.leave)
+        self._manager = None
+
+    def punts(self) -> list[int] | None:
+        """See metrics/fastpath.py: since this process began."""
+        if self._manager is None or self._stand is None:
+            return None
+        return [now - before for now, before in zip(self._stand.maps.punts(), self._before, strict=True)]
+
+    def figures(self) -> Figures:
+        """See metrics/fastpath.py."""
+        return Figures() if self._manager is None else self._manager.figures
+
+    def fill(self) -> tuple[int, int]:
+        """See metrics/fastpath.py."""
+        return (0, 0) if self._manager is None else (len(self._manager.carried), self._capacity)
+
+    def tag(self) -> str:
+        """See metrics/fastpath.py."""
+        return "" if self._stand is None else self._stand.tag()
+
+    def view(self) -> Item:
+        """For `status`. The keys are an interface."""
+        counts = self.punts()
+        if counts is None or self._stand is None:
+            return {"mode": self._mode, "active": False, "why": self._why}
+        forwarded = counts[punts.FORWARDED]
+        judged = int(self._queue.tally().packets)
+        connections, room = self.fill()
+        names = {link.interface: link.name for link in self._host.snapshot().links}
+        return {
+            "mode": self._mode,
+            "active": True,
+            "why": "",
+            "program": self.tag(),
+            "hook": ", ".join(self._stand.kinds()),
+            "interfaces": sorted(names.get(index, str(index)) for index in self._stand.attached()),
+            "refused": dict(self._stand.refusals),
+            "connections": {"count": connections, "limit": room},
+            "packets": forwarded,
+            "share": round(forwarded / (forwarded + judged), 4) if forwarded + judged else 0.0,
+            "punts": {punts.name(number): counts[number] for number in punts.PUNTS if number and counts[number]},
+        }
+
+
+async def paced(steps: Iterator[None]) -> None:
+    """Takes the steps with a turn of packets after each."""
+    for _ in steps:
+        await asyncio.sleep(0)
