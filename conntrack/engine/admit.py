@@ -18,6 +18,7 @@ from conntrack.engine.verdict import ACCEPT, DONE, DROP, OUTPUT, PREROUTING
 from conntrack.flow.connection import HAIRPIN, LOGGED, REWRITE_DESTINATION, REWRITE_SOURCE, Connection, Direction
 from conntrack.flow.ending import EVICTED
 from conntrack.flow.table import half_key
+from conntrack.nat.ports import Mapping
 from conntrack.nat.translation import install
 from conntrack.packet import reason
 from conntrack.packet.header import ICMP, ICMPV6, RST, TCP, UDP, Packet
@@ -34,7 +35,7 @@ class Admission:
         self._targets = DestinationTranslation(state)
         self._sources = SourceTranslation(state)
         self._groups = GroupQueries()
-        self._counted: i64 = 0
+        self._by: Mapping | None = None  # the mapping that lets the packet in, if one does
         self.answer: tuple[int, bytes | None, int] = (DROP, None, 0)
 
     def admit(self, packet: Packet, key: bytes, hook: i64, inbound: i64, outbound: i64, now: float) -> Direction | None:
@@ -49,12 +50,17 @@ class Admission:
             return self._refuse(packet, reason.NO_ZONE)
         forward = key
         nat: NatRule | None = None
+        self._by = None
         if hook == PREROUTING:
             nat = state.policy.destination_nat(query)
-            if nat is not None:
-                forward = self._targets.translate(nat, query, key)
+            if nat is None:
+                self._by = state.ports.open_to(key)
+            if nat is not None or self._by is not None:
+                forward = self._inward(nat, key)
                 if not forward:
                     return self._refuse(packet, self._targets.failure)
+                if self._by is not None:
+                    nat = self._by.rule
             elif not self._for_us(query):
                 self.answer = (ACCEPT, None, 0)  # only looked at for a rule's sake: FORWARD queues it
                 return None
@@ -62,6 +68,13 @@ class Admission:
         if rule.action != ADMIT:
             return self._denied(packet, rule, now)
         return self._build(packet, key, forward, nat, rule, outbound, now)
+
+    def _inward(self, nat: NatRule | None, key: bytes) -> bytes:
+        """The key with its destination translated by a rule, or by the mapping that it came by."""
+        if nat is not None:
+            return self._targets.translate(nat, self._query, key)
+        assert self._by is not None
+        return self._targets.inward(self._by, self._query, key)
 
     def _ask(self, packet: Packet, key: bytes, hook: i64, inbound: i64, outbound: i64, now: float) -> None:
         """Fills the query from the packet and where it is."""
@@ -205,6 +218,8 @@ class Admission:
             state.table.halves[half_key(original)] = original
             state.table.halves[half_key(connection.reply)] = connection.reply
         self._sources.hold(connection)
+        if self._by is not None and connection.mapping is None:
+            state.ports.join(connection, self._by)
         if connection.zone_in >= 0:
             state.zone_population[connection.zone_in] += 1
         trace = state.trace

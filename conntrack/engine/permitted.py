@@ -29,6 +29,9 @@ def rule_for(state: State, connection: Connection, now: float) -> Rule | None:
         query.address_zone = state.topology.address_zone(query.destination)
         nat = policy.destination_nat(query)
         if nat is None:
+            mapping = state.ports.open_to(connection.original.key)
+            nat = None if mapping is None else mapping.rule
+        if nat is None:
             return None
     return policy.foresee(translated(state, connection, now), nat)
 

@@ -6,6 +6,8 @@ applies (policy/), the choice of the port (nat/choice).
 
 from __future__ import annotations
 
+from typing import Final
+
 from mypy_extensions import i64
 
 from conntrack.engine.state import State
@@ -15,7 +17,11 @@ from conntrack.nat.choice import Choice
 from conntrack.nat.destination import spread
 from conntrack.nat.ports import inside_of
 from conntrack.packet import reason
+from conntrack.packet.header import DCCP, SCTP, TCP, UDP, UDPLITE
 from conntrack.policy.runtime import MASQUERADE, ONE_TO_ONE, SELF, NatRule, Query
+
+#: protocols whose mappings may let anybody in: those whose packets say which port they are for
+LETS_IN: Final = frozenset({TCP, UDP, UDPLITE, SCTP, DCCP})
 
 
 class SourceTranslation:
@@ -25,6 +31,7 @@ class SourceTranslation:
         self._state = state
         self._choice: Choice | None = None
         self._exclusive = False
+        self._open: NatRule | None = None  # the rule, if the mapping it makes lets anybody in
         self.failure: i64 = reason.NAT_EXHAUSTED
         self.plain: bytes = b""
         self.outbound: i64 = 0  # the interface that the last one is masqueraded behind, 0 for none
@@ -36,12 +43,14 @@ class SourceTranslation:
         leaves by, 0 where it was not routed yet.
         """
         self._choice = None
+        self._open = None
         self.plain = b""
         self.outbound = 0
         if query.zone_in == SELF or query.zone_out == SELF:
             return self._untranslated(forward, nat is None, False)
         if nat is not None and query.zone_out == query.zone_in:
-            return self._choose(forward, destination_of(key), 0, 0, False)  # RFC 4787 REQ-9: the outside one
+            # RFC 4787 REQ-9: the outside one
+            return self._choose(forward, destination_of(key), 0, 0, nat.endpoint_independent)
         rule = self._state.policy.source_nat(query)
         if rule is None:
             return self._untranslated(forward, nat is None, True)
@@ -59,7 +68,7 @@ class SourceTranslation:
             return
         if choice.mapped:
             inside = inside_of(connection.original.key)
-            self._state.ports.map(connection, inside, choice.use, choice.port, self._exclusive)
+            self._state.ports.map(connection, inside, choice.use, choice.port, self._exclusive, self._open)
         else:
             self._state.ports.hold(connection, choice.use, choice.port)
 
@@ -84,6 +93,8 @@ class SourceTranslation:
         if not address:
             self.failure = reason.NAT_NO_ADDRESS
             return b""
+        if rule.rule is not None and rule.endpoint_independent and int(forward[0]) in LETS_IN:
+            self._open = rule
         return self._choose(forward, address, rule.port_low, rule.port_high, rule.endpoint_independent)
 
     def _choose(self, forward: bytes, address: bytes, low: i64, high: i64, exclusive: bool) -> bytes:

@@ -10,6 +10,7 @@ from mypy_extensions import i64
 
 from conntrack.engine.state import State
 from conntrack.nat.destination import target
+from conntrack.nat.ports import Mapping
 from conntrack.packet import reason
 from conntrack.packet.header import ICMP, ICMPV6
 from conntrack.policy.runtime import NO_ZONE, REDIRECT, SELF, NatRule, Query
@@ -38,6 +39,19 @@ class DestinationTranslation:
         query.destination = address
         query.destination_port = port
         return with_destination(key, address, port)
+
+    def inward(self, mapping: Mapping, query: Query, key: bytes) -> bytes:
+        """The key with the inside endpoint of a mapping as destination; otherwise like `translate`."""
+        size = len(query.destination)
+        address, port = mapping.inside[2 : 2 + size], mapping.inside[2 + size :]
+        index = self._state.topology.route(address)
+        query.zone_out = self._state.topology.zone_of(index) if index else NO_ZONE
+        if query.zone_out == NO_ZONE:
+            self.failure = reason.NO_ROUTE
+            return b""
+        query.destination = address
+        query.destination_port = i64(port[0]) << 8 | i64(port[1])
+        return with_destination(key, address, query.destination_port)
 
     def _here(self, query: Query) -> bytes:
         """The address that a redirect goes to: the one asked for if it is ours, else the interface's own."""

@@ -73,7 +73,7 @@ class Chooser:
             size = 4 if len(forward) == 14 else 16
             probe = Probe(forward, forward[2 : 2 + size])
             low, high = port_class(probe.protocol, probe.port)
-            self._search(probe, low, high, False, choice)
+            self._search(probe, low, high, 1, False, choice)
         return choice.reply
 
     def _without_ports(self, forward: bytes, address: bytes, choice: Choice) -> None:
@@ -97,16 +97,22 @@ class Chooser:
         if (not ranged or low <= wanted <= high) and self._try(probe, wanted, exclusive, choice):
             choice.mapped = exclusive
             return
-        choice.mapped = self._search(probe, low, high, exclusive, choice)
+        if exclusive and probe.protocol == UDP:  # RFC 4787 REQ-4: RTP is even, its RTCP odd
+            even = low + ((low ^ wanted) & 1)
+            if even <= high and self._search(probe, even, high, 2, exclusive, choice):
+                choice.mapped = True
+                return
+        choice.mapped = self._search(probe, low, high, 1, exclusive, choice)
 
-    def _search(self, probe: Probe, low: i64, high: i64, exclusive: bool, choice: Choice) -> bool:
-        size = high - low + 1
+    def _search(self, probe: Probe, low: i64, high: i64, stride: i64, exclusive: bool, choice: Choice) -> bool:
+        """Tries every stride-th port from low on, in rounds from random starts."""
+        size = (high - low) // stride + 1
         attempts: i64 = min(size, FIRST_ROUND)
         while attempts >= LAST_ROUND or attempts == size:
             start: i64 = self._random.randrange(int(size))
             step: i64 = 0
             while step < attempts:
-                if self._try(probe, low + (start + step) % size, exclusive, choice):
+                if self._try(probe, low + (start + step) % size * stride, exclusive, choice):
                     return True
                 step += 1
             if attempts == size:

@@ -16,6 +16,7 @@ from mypy_extensions import i64
 
 from conntrack.flow.connection import Connection
 from conntrack.packet.header import ICMP, ICMPV6
+from conntrack.policy.runtime import NatRule
 
 PORTS: Final = 65536
 
@@ -52,8 +53,9 @@ class PortUse:
 class Mapping:
     """An inside endpoint's outside port, kept where the port is not simply the endpoint's own."""
 
-    def __init__(self, inside: bytes, use: PortUse, port: int, exclusive: bool) -> None:
+    def __init__(self, inside: bytes, use: PortUse, port: int, exclusive: bool, rule: NatRule | None) -> None:
         self.inside = inside  # inside_of(key)
+        self.rule = rule  # lets anybody in who sends to the outside port; None: only who was sent to
         self.use = use
         self.port: i64 = port
         self.exclusive = exclusive
@@ -66,6 +68,7 @@ class Ports:
     def __init__(self) -> None:
         self._uses: dict[bytes, PortUse] = {}
         self._mappings: dict[bytes, Mapping] = {}
+        self._open: dict[bytes, Mapping] = {}  # by protocol, outside address and port: those that let anybody in
         self.own: set[int] = set()
 
     def use(self, protocol: int, address: bytes) -> PortUse:
@@ -85,6 +88,20 @@ class Ports:
         """The mapping that an inside endpoint already has, if it is one worth remembering."""
         return self._mappings.get(inside)
 
+    def open_to(self, key: bytes) -> Mapping | None:
+        """The mapping that lets a packet of this key in, whoever sent it (RFC 4787 REQ-8: endpoint-independent)."""
+        if not self._open:
+            return None
+        size: i64 = 4 if len(key) == 14 else 16
+        at = 2 + 2 * size
+        return self._open.get(key[:1] + key[2 + size : at] + key[at + 2 : at + 4])
+
+    def join(self, connection: Connection, mapping: Mapping) -> None:
+        """Notes that a connection from outside came in by a mapping, which lives as long as it at least."""
+        mapping.references += 1
+        mapping.use.take(mapping.port)
+        connection.mapping = mapping
+
     def is_own(self, protocol: i64, port: i64) -> bool:
         """Whether one of the gateway's own sockets uses the port."""
         return int(protocol << 16 | port) in self.own
@@ -94,17 +111,25 @@ class Ports:
         use.take(port)
         connection.mapping = use
 
-    def map(self, connection: Connection, inside: bytes, use: PortUse, port: i64, exclusive: bool) -> None:
+    def map(
+        self,
+        connection: Connection,
+        inside: bytes,
+        use: PortUse,
+        port: i64,
+        exclusive: bool,
+        rule: NatRule | None = None,
+    ) -> None:
         """Notes that a connection holds a port by a mapping that its inside endpoint's next connections will reuse."""
         mapping = self._mappings.get(inside)
         if mapping is None:
-            mapping = Mapping(inside, use, int(port), exclusive)
+            mapping = Mapping(inside, use, int(port), exclusive, rule)
             self._mappings[inside] = mapping
             if exclusive:
                 use.exclusive.add(int(port))
-        mapping.references += 1
-        use.take(port)
-        connection.mapping = mapping
+            if rule is not None:
+                self._open[outside_of(use, port)] = mapping
+        self.join(connection, mapping)
 
     def release(self, connection: Connection) -> None:
         """Takes back what an ending connection held."""
@@ -120,12 +145,19 @@ class Ports:
             if held.references == 0:
                 held.use.exclusive.discard(int(held.port))
                 del self._mappings[held.inside]
+                if held.rule is not None:
+                    del self._open[outside_of(held.use, held.port)]
 
 
 def inside_of(key: bytes) -> bytes:
     """The inside endpoint of an original key: protocol, space, source address, source port or identifier."""
     size: i64 = 4 if len(key) == 14 else 16
     return key[: 2 + size] + key[2 + 2 * size : 4 + 2 * size]
+
+
+def outside_of(use: PortUse, port: i64) -> bytes:
+    """What stands for an outside endpoint: protocol, address, port."""
+    return bytes((int(use.protocol),)) + use.address + bytes((int(port >> 8), int(port & 0xFF)))
 
 
 def outside_port(reply: bytes) -> i64:

@@ -45,6 +45,11 @@ def check(references: References) -> None:
 
 def _source_side(references: References, entry: SourceSide) -> None:
     references.selection(entry, "destination", entry.destination)
+    if entry.filtering and not entry.mapping:
+        hint = "add mapping: endpoint-independent"
+        references.report.error(
+            entry.place("filtering"), "only a mapping that serves every peer can let anybody in", hint
+        )
     if isinstance(entry, Masquerade):
         references.zone(entry.masquerade, entry.place("masquerade"))
         _families(references, entry, (entry.source, entry.destination))

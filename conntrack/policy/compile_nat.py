@@ -77,6 +77,8 @@ def _departure(lowering: Lowering, entry: SourceSide, nat: NatRule, only: int) -
     if entry.ports is not None:
         nat.port_low, nat.port_high = entry.ports
     nat.endpoint_independent = entry.mapping is not None
+    if entry.filtering is not None:
+        nat.rule = Rule(0, nat.name, PAIR, ACCEPT, nat.file, int(nat.line))
     match = Match(_from(lowering, entry), [int(nat.zone)], nat=nat)
     match.version = only
     match.source = lowering.selection(entry.source)

@@ -32,6 +32,9 @@ class SourceSide(NatCommon):
     mapping: Literal["endpoint-independent"] | None = Field(
         None, description="`endpoint-independent`: one outside port an inside socket, whoever the peer is."
     )
+    filtering: Literal["endpoint-independent"] | None = Field(
+        None, description="`endpoint-independent`: while a mapping lives, anybody may send to it. Needs that `mapping`."
+    )
 
 
 class DestinationSide(NatCommon):

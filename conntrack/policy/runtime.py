@@ -140,7 +140,9 @@ class NatRule:
         self.endpoint_independent = False
         self.hits: i64 = 0
         self.failures: i64 = 0  # exhausted, clash, no address
-        self.rule: Rule | None = None  # forward, redirect, one-to-one: the implicit accept, with its log and mark
+        # the implicit accept, with its log and mark: of forward, redirect, one-to-one, and of what is let in by the
+        # mappings of a masquerade or source-nat with endpoint-independent filtering
+        self.rule: Rule | None = None
 
     def target_port(self, port: i64) -> i64:
         """Where a forward or redirect sends an outside port: to the same, to one port, or to its place in a range."""

@@ -1,0 +1,92 @@
+"""Endpoint-independent filtering (full cone): who is let in by a mapping, as what, and for how long."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.host import Host
+
+RULES = """
+version: 1
+zones:
+  wan: {interfaces: [eth0]}
+  lan: {interfaces: [eth1], networks: [192.168.10.0/24]}
+nat:
+  - {name: internet, masquerade: wan, from: lan, mapping: endpoint-independent, filtering: endpoint-independent}
+policy:
+  lan -> wan: accept
+  wan -> lan:
+    - {name: bad, drop: any, source: 198.51.100.66}
+    - drop: any
+"""
+
+
+@pytest.fixture
+def host() -> Host:
+    host = Host(RULES)
+    host.arrive("lan", "udp 192.168.10.5:5000 > 198.51.100.9:53")
+    return host
+
+
+def test_anybody_may_send_to_a_mapping_and_is_answered_from_it(host: Host) -> None:
+    assert host.arrive("wan", "udp 198.51.100.77:9 > 203.0.113.1:5000") == "lan udp 198.51.100.77:9 > 192.168.10.5:5000"
+    assert host.arrive("lan", "udp 192.168.10.5:5000 > 198.51.100.77:9") == "wan udp 203.0.113.1:5000 > 198.51.100.77:9"
+    assert len(host.engine.table) == 2
+
+
+def test_another_port_or_protocol_is_not_let_in(host: Host) -> None:
+    assert host.arrive("wan", "udp 198.51.100.77:9 > 203.0.113.1:5001") == "drop no-rule"
+    assert host.arrive("wan", "tcp 198.51.100.77:9 > 203.0.113.1:5000 SYN") == "drop no-rule"
+
+
+def test_a_rule_with_a_condition_still_refuses(host: Host) -> None:
+    assert host.arrive("wan", "udp 198.51.100.66:9 > 203.0.113.1:5000") == "drop policy-drop"
+
+
+def test_a_mapping_lives_as_long_as_any_of_its_connections(host: Host) -> None:
+    host.arrive("wan", "udp 198.51.100.77:9 > 203.0.113.1:5000")
+    for _ in range(4):
+        host.wait(20)
+        host.arrive("wan", "udp 198.51.100.77:9 > 203.0.113.1:5000")
+    assert len(host.engine.table) == 1
+    assert host.arrive("wan", "udp 198.51.100.78:9 > 203.0.113.1:5000").startswith("lan ")
+
+
+def test_a_mapping_that_ended_lets_nobody_in(host: Host) -> None:
+    host.wait(31)
+    assert host.arrive("wan", "udp 198.51.100.77:9 > 203.0.113.1:5000") == "drop no-rule"
+    assert [int(use.used) for use in host.engine.ports.uses()] == [0]
+
+
+def test_two_inside_hosts_reach_each_other_by_their_outside_endpoints(host: Host) -> None:
+    """RFC 4787 REQ-9, hairpin between mappings: each sees the other's outside address and port."""
+    host.arrive("lan", "udp 192.168.10.6:5000 > 198.51.100.9:53")
+    [second] = [one for one in host.engine.table.connections() if one.original.key[2:6].endswith(b"\x06")]
+    port = int.from_bytes(second.reply.key[-2:], "big")
+    assert port != 5000
+    assert port % 2 == 0
+    assert host.arrive("lan", f"udp 192.168.10.5:5000 > 203.0.113.1:{port}") == (
+        "lan udp 203.0.113.1:5000 > 192.168.10.6:5000"
+    )
+    assert host.arrive("lan", "udp 192.168.10.6:5000 > 203.0.113.1:5000") == (
+        f"lan udp 203.0.113.1:{port} > 192.168.10.5:5000"
+    )
+
+
+def test_an_unsolicited_syn_reaches_the_inside_host_so_that_simultaneous_open_works() -> None:
+    host = Host(RULES)
+    host.arrive("lan", "tcp 192.168.10.5:5000 > 198.51.100.9:80 SYN seq=1")
+    assert host.arrive("wan", "tcp 198.51.100.77:80 > 203.0.113.1:5000 SYN seq=1") == (
+        "lan tcp 198.51.100.77:80 > 192.168.10.5:5000 SYN"
+    )
+
+
+def test_filtering_needs_the_mapping_that_it_opens() -> None:
+    with pytest.raises(Exception, match="only a mapping that serves every peer can let anybody in"):
+        Host(RULES.replace("mapping: endpoint-independent, filtering", "filtering"))
+
+
+def test_what_came_in_may_stay_when_it_is_asked_for_again(host: Host) -> None:
+    host.arrive("wan", "udp 198.51.100.77:9 > 203.0.113.1:5000")
+    for connection in host.engine.table.connections():
+        assert host.engine.permitted(connection, host.now)
