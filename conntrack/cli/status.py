@@ -46,9 +46,21 @@ def rows(status: Item) -> list[tuple[str, object]]:
         ("loaded", f"{duration(time.time() - rules['loaded'])} ago"),
         ("connections", f"{connections['count']} of {connections['limit'] or 'no limit'}"),
         ("queue", f"{status['queue']['backend']}, number {status['queue']['number']}"),
+        ("fast path", fast_path(status["fastpath"])),
         ("if it fails", status["on_failure"]),
     ]
     if not rules["last_load_ok"]:
         lines.append(("last reload", "FAILED: the rules above are still in force"))
         lines += [("", problem) for problem in rules["problems"]]
     return lines
+
+
+def fast_path(view: Item) -> str:
+    """The fast path in one line."""
+    if not view.get("active"):
+        return f"none: {view['why']}" if view.get("why") else "none"
+    count = view["connections"]["count"]
+    where = ", ".join(view["interfaces"]) or "no interface"
+    line = f"{count} connections, {view['share']:.1%} of packets, at {where}"
+    refused = "; ".join(f"not at {name}: {why}" for name, why in view["refused"].items())
+    return f"{line} ({refused})" if refused else line

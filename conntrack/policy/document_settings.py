@@ -166,7 +166,16 @@ class Settings(Node):
     queue: Queue = group(Queue, "How packets reach the daemon.")
     metrics: Metrics = group(Metrics, "The page for Prometheus.")
     log: Logging = group(Logging, "Where log lines go.")
-    fastpath: Literal["off"] = Field("off", description="Reserved for the kernel fast path; only `off`.")
+    fastpath: Literal["auto", "off", "tc"] = Field(
+        "off",
+        description="Whether established connections bypass the daemon, in the kernel: `tc` as eBPF programs at the "
+        "interfaces of zones, `auto` where that works, `off`.",
+    )
+    fastpath_on_exit: Literal["detach", "keep"] = Field(
+        "detach",
+        description="At an orderly end of the daemon: `detach` the fast path, or let it `keep` carrying its "
+        "connections until the next start.",
+    )
     held_back_refresh: fields.Duration = stated(
         "5s", "How often the gateway's own ports, which NAT never hands out, are read again."
     )

@@ -51,6 +51,7 @@ STATUS: Item = {
     },
     "connections": {"count": 17, "limit": 262144},
     "queue": {"backend": "netlink", "number": 0},
+    "fastpath": {"active": False, "why": "switched off"},
     "on_failure": "drop",
 }
 STATS: Item = {

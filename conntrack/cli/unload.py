@@ -1,0 +1,33 @@
+"""`pairwall unload`: takes the fast path out of the kernel, also where no daemon is left to do it."""
+
+from __future__ import annotations
+
+import argparse
+
+from conntrack.cli.options import epilog
+from conntrack.service.exits import OK
+
+EXAMPLES = """\
+examples:
+  pairwall unload
+
+For a machine whose daemon is gone for good: a daemon that was killed leaves the fast path's programs and flows, so that
+its connections go on until it is started again. Needs root. A running daemon loses its fast path too: restart it.
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Options."""
+    epilog(parser, EXAMPLES)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Called by main."""
+    from conntrack.gateway.fastpath.stand import unload
+
+    removed = unload()
+    for folder in removed:
+        print(f"removed {folder}")
+    if not removed:
+        print("there was nothing to remove")
+    return OK
