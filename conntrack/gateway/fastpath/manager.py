@@ -82,6 +82,8 @@ class Manager(Offload):
         self._clock = clock
         self._trackers = engine.trackers.by_number
         self._waiting: dict[int, Connection] = {}
+        self._astray: dict[int, Carried] = {}  # in the maps with windows that lack packets which had waited
+        self._planned = False
         self._generation = maps.generation() or 1
         self._liberal = bool(engine.policy.settings.liberal)
 
@@ -94,16 +96,18 @@ class Manager(Offload):
             return
         if self.holds.holds(connection, now):
             return
-        if not self._waiting:
-            self._soon(self.flush)
         self._waiting[int(connection.identity)] = connection
+        self._plan()
 
     def overtaken(self, connection: Connection, now: float) -> bool:
         """See Offload."""
         record = self.carried.get(int(connection.identity) & _MASK)
         if record is None or now - record.offered > GRACE:
             return False
-        record.touched = True
+        if connection.protocol == TCP:
+            record.touched = True
+            self._astray[int(connection.identity) & _MASK] = record
+            self._plan()
         return True
 
     def recall(self, connection: Connection, now: float) -> None:
@@ -121,9 +125,10 @@ class Manager(Offload):
     # what goes in, what comes out
 
     def flush(self) -> None:
-        """Puts noted offers into the maps."""
+        """Puts noted offers into the maps, and those whose windows have gone two ways once more."""
         now = self._clock()
-        batch: list[Prepared] = []
+        self._planned = False
+        batch = self._once_more(now)
         waiting = self._waiting
         while waiting and len(batch) < FLUSH:
             connection = waiting.pop(next(iter(waiting)))
@@ -131,7 +136,7 @@ class Manager(Offload):
             if prepared is not None:
                 batch.append(prepared)
         if waiting:
-            self._soon(self.flush)
+            self._plan()
         if batch:
             self._insert(batch, now)
 
@@ -143,15 +148,18 @@ class Manager(Offload):
             record = self.carried.pop(int(connection.identity) & _MASK, None)
             if record is not None:
                 records.append(record)
-        if not records:
-            return
+        if records:
+            self.figures.recalled += len(records)
+            self._take_back(records, now)
+
+    def _take_back(self, records: list[Carried], now: float) -> None:
+        """Removes entries and tells their connections what they knew."""
         pairs = [(one.connection.original.key, one.connection.reply.key) for one in records]
         try:
             found = self._maps.recall_many(pairs)
         except FastPathError as error:
             self._failed(error, now)
             return
-        self.figures.recalled += len(records)
         counters = self._engine.counters
         for record, recalled in zip(records, found, strict=True):
             if recalled is None:
@@ -190,6 +198,31 @@ class Manager(Offload):
     def room(self) -> int:
         """How many more connections fit."""
         return self._capacity - len(self.carried)
+
+    def _plan(self) -> None:
+        if not self._planned:
+            self._planned = True
+            self._soon(self.flush)
+
+    def _once_more(self, now: float) -> list[Prepared]:
+        """Connections of which packets had waited go in with windows that know of these too.
+
+        Else the program, which does not, would leave all that follows from them to the engine.
+        """
+        records = [record for owner, record in self._astray.items() if self.carried.get(owner) is record]
+        self._astray.clear()
+        batch = []
+        for record in records:
+            record.connection.status &= ~OFFLOADED
+            del self.carried[int(record.connection.identity) & _MASK]
+        if records:
+            self._take_back(records, now)
+        for record in records:
+            prepared = self._prepare(record.connection, now)
+            if prepared is not None:
+                prepared.record.offered = record.offered
+                batch.append(prepared)
+        return batch
 
     def _prepare(self, connection: Connection, now: float) -> Prepared | None:
         """All that its packets will need; None: it cannot be carried now."""

@@ -51,7 +51,7 @@ def mounted(root: Path = ROOT) -> bool:
 
 def folders(root: Path = ROOT) -> list[Path]:
     """The folders of all network namespaces."""
-    return sorted(path for path in root.iterdir() if path.is_dir()) if mounted(root) else []
+    return sorted(root.glob("net*")) if mounted(root) else []
 
 
 def links(here: Path) -> Iterator[tuple[int, Path]]:

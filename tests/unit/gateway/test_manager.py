@@ -142,6 +142,21 @@ def test_packets_that_waited_and_those_that_overtook_them_are_joined() -> None:
     assert window.end == 1101 + 700
 
 
+def test_after_the_turn_the_maps_have_the_windows_of_those_that_waited_too() -> None:
+    host = Carrying()
+    connection = host.transfer()
+    host.arrive("lan", f"tcp {CLIENT} > {SERVER} PSH+ACK seq=1101 ack=1501 window=60000 length=500")
+    host.turn()
+    assert host.is_carried(connection)
+    assert len(host.maps.inserted) == 2
+    assert host.maps.inserted[1].state == state_of(connection)
+    assert cast(Window, connection.original.state).end == 1601
+    assert host.manager.figures.recalled == 0
+    host.now += GRACE + 0.01  # counted from the first offer
+    host.arrive("lan", f"tcp {CLIENT} > {SERVER} ACK seq=1601 ack=1501 window=60000")
+    assert not connection.status & OFFLOADED
+
+
 def test_a_packet_that_does_not_fit_the_windows_of_then_is_judged_by_those_of_now() -> None:
     host = Carrying()
     connection = host.transfer()
