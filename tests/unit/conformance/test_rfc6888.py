@@ -1,0 +1,81 @@
+"""RFC 6888, what a carrier's NAT must do beyond that."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from tests.host import Host
+from tests.unit.conformance.office import FULL_CONE, LINKS, RULES, office, outside
+
+
+def limited(settings: str) -> Host:
+    """The office with other settings."""
+    return Host(RULES % "" + f"\nsettings: {settings}\n", LINKS)
+
+
+def test_rfc6888_req_2_paired_addresses() -> None:
+    host = Host(
+        "version: 1\nzones:\n  wan: {interfaces: [eth0]}\n  lan: {interfaces: [eth1], networks: [192.168.10.0/24]}\n"
+        "nat: [{source-nat: 203.0.113.10-203.0.113.13, at: wan}]\npolicy:\n  lan -> wan: accept\n"
+    )
+    for last in (5, 6, 7):
+        words = (f"udp 192.168.10.{last}:1 > 198.51.100.9:53", f"tcp 192.168.10.{last}:9 > 198.51.100.8:80 SYN")
+        assert len({outside(host.arrive("lan", line)).rpartition(":")[0] for line in words}) == 1
+
+
+def test_rfc6888_req_3_a_pool_of_any_size_and_shape() -> None:
+    host = Host(
+        "version: 1\nzones:\n  wan: {interfaces: [eth0]}\n  lan: {interfaces: [eth1], networks: [192.168.10.0/24]}\n"
+        "nat: [{source-nat: [203.0.113.9, 192.0.2.0/25, 203.0.113.200-203.0.113.202], at: wan}]\n"
+        "policy:\n  lan -> wan: accept\n"
+    )
+    seen = {outside(host.arrive("lan", f"udp 192.168.10.{last}:1 > 198.51.100.9:53")) for last in range(2, 200)}
+    assert len(seen) > 50
+
+
+def test_rfc6888_req_4_and_5_what_one_subscriber_may_hold_is_limited() -> None:
+    host = limited("{per-source: 3}")
+    answers = [host.arrive("lan", f"udp 192.168.10.5:{port} > 198.51.100.9:53") for port in range(5000, 5004)]
+    assert [answer.startswith("wan ") for answer in answers] == [True, True, True, False]
+    assert answers[3] == "drop source-limit"
+    assert host.arrive("lan", "udp 192.168.10.6:5000 > 198.51.100.9:53").startswith("wan ")
+
+
+def test_rfc6888_req_6_no_translation_towards_destinations_that_are_exempt() -> None:
+    host = office()
+    assert host.arrive("lan", "udp 192.168.10.5:5000 > 198.51.100.200:53") == (
+        "wan udp 192.168.10.5:5000 > 198.51.100.200:53"
+    )
+    assert host.arrive("wan", "udp 198.51.100.200:53 > 192.168.10.5:5000").startswith("lan ")
+
+
+def test_rfc6888_req_7_endpoint_independent_filtering() -> None:
+    host = office(FULL_CONE)
+    host.arrive("lan", "udp 192.168.10.5:5000 > 198.51.100.9:53")
+    assert host.arrive("wan", "udp 198.51.100.10:99 > 203.0.113.1:5000").startswith("lan ")
+
+
+def test_rfc6888_req_11_no_room_drops_tells_and_takes_nothing_from_others() -> None:
+    host = office(", ports: 6000-6001")
+    for last in (5, 6):
+        host.arrive("lan", f"udp 192.168.10.{last}:5000 > 198.51.100.9:53")
+    assert host.arrive("lan", "udp 192.168.10.7:5000 > 198.51.100.9:53") == "reject prohibited"
+    assert len(host.engine.table) == 2
+
+
+def test_rfc6888_req_11c_a_full_table_gives_up_what_was_never_answered() -> None:
+    """Not what the RFC asks for: a flood of SYNs would keep everybody out otherwise. A live connection stays."""
+    host = limited("{connections: 2}")
+    for port in (5000, 5001, 5002):
+        assert host.arrive("lan", f"udp 192.168.10.5:{port} > 198.51.100.9:53").startswith("wan ")
+    assert len(host.engine.table) == 2
+
+
+def test_rfc6888_req_15_a_port_that_has_to_change_is_chosen_at_random() -> None:
+    host = office()
+    ports = [
+        int(outside(host.arrive("lan", f"udp 192.168.10.{last}:5000 > 198.51.100.9:53")).rpartition(":")[2])
+        for last in range(2, 30)
+    ]
+    steps = {after - before for before, after in pairwise(ports[1:])}
+    assert len(steps) > 20
