@@ -123,6 +123,11 @@ class Queue(Node):
     )
     number: fields.QueueNumber = stated("0", "The NFQUEUE number, 0–65535.")
     length: fields.Count = stated("8192", "Packets the kernel may hold for the daemon.")
+    gso: Literal["auto", "on", "off"] = Field(
+        "auto",
+        description="Take what segmentation offload has joined as one packet: bulk transfers are several times faster. "
+        "`auto`: with the netlink backend, from Linux 6.16 on.",
+    )
 
 
 class Metrics(Node):
@@ -150,7 +155,7 @@ class Settings(Node):
 
     on_failure: Literal["drop", "bypass"] = Field(
         "drop",
-        description="What happens to packets while the daemon is not running: `drop` them or let them `bypass` it.",
+        description="What happens to packets after the daemon has died: `drop` them or let them `bypass` it.",
     )
     connections: fields.Count = stated("262144", "Most connections in the table.")
     per_source: fields.Connections = stated("off", "Most connections of one source address.")

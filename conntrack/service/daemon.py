@@ -135,9 +135,9 @@ class Daemon:
         settings = self._rules.document.settings
         backend = self._options.backend or settings.queue.backend
         fail_open = settings.on_failure == "bypass"
-        return self._host.open_queue(
-            backend, QueueOptions(settings.queue.number, settings.queue.length, fail_open), handler
-        )
+        gso = settings.queue.gso == "on" or (settings.queue.gso == "auto" and self._host.gso_is_safe())
+        queue = settings.queue
+        return self._host.open_queue(backend, QueueOptions(queue.number, queue.length, fail_open, gso), handler)
 
     async def _remove_hooks(self) -> None:
         try:

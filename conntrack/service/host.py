@@ -44,6 +44,9 @@ class Host(Protocol):
     async def open_stand(self, capacity: int) -> Stand:
         """Loads the fast path for so many connections. FastPathError: this machine has none."""
 
+    def gso_is_safe(self) -> bool:
+        """Whether this kernel may hand over joined packets of every kind (`settings: queue: gso: auto`)."""
+
     def queue_stats(self, number: int) -> Stats | None:
         """What the kernel counts of a queue; None where it does not tell."""
 

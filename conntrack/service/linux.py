@@ -6,7 +6,9 @@ Lives here: which of them runs in a thread, so that no packet waits for it. May 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
+import os
 from collections.abc import Callable
 
 from conntrack.engine.topology import Topology
@@ -68,6 +70,10 @@ class LinuxHost:
         """See Host."""
         return await asyncio.to_thread(open_stand, capacity)
 
+    def gso_is_safe(self) -> bool:
+        """See Host. Before Linux 6.16, UDP packets joined as a list (rx-gro-list) could panic when they were pulled."""
+        return kernel_release() >= (6, 16)
+
     def queue_stats(self, number: int) -> stats.Stats | None:
         """See Host. The kernel tells root only."""
         try:
@@ -100,3 +106,9 @@ class LinuxHost:
     def _links_failed(self, why: str) -> None:
         """In the links' thread; logging is safe there."""
         logger.error("links, addresses and routes: %s", why)
+
+
+def kernel_release() -> tuple[int, int]:
+    """Major and minor number of the running kernel."""
+    major, minor = os.uname().release.split(".")[:2]
+    return int(major), int("".join(itertools.takewhile(str.isdigit, minor)))

@@ -126,6 +126,9 @@ class FakeHost:
         self.steps.append("fast path")
         raise FastPathError("no BPF in a test", "none is needed")
 
+    def gso_is_safe(self) -> bool:
+        return False
+
     def queue_stats(self, number: int) -> Stats | None:
         return Stats(number, 4711, 3, 20, 1, 1000)
 
