@@ -10,6 +10,7 @@ from conntrack.service.exits import OK
 EXAMPLES = """\
 examples:
   pairwall unload
+  pairwall unload --all
 
 For a machine whose daemon is gone for good: a daemon that was killed leaves the fast path's programs and flows, so that
 its connections go on until it is started again. Needs root. A running daemon loses its fast path too: restart it.
@@ -19,13 +20,14 @@ its connections go on until it is started again. Needs root. A running daemon lo
 def configure(parser: argparse.ArgumentParser) -> None:
     """Options."""
     epilog(parser, EXAMPLES)
+    parser.add_argument("--all", action="store_true", help="in every network namespace, not in this one alone")
 
 
 def run(options: argparse.Namespace) -> int:
     """Called by main."""
     from conntrack.gateway.fastpath.stand import unload
 
-    removed = unload()
+    removed = unload(options.all)
     for folder in removed:
         print(f"removed {folder}")
     if not removed:

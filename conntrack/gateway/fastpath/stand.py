@@ -112,10 +112,13 @@ def open_stand(capacity: int, root: Path = pins.ROOT) -> Stand:
     return stand
 
 
-def unload(root: Path = pins.ROOT) -> list[Path]:
-    """Takes the programs of all network namespaces off, also those of daemons that are dead; returns their folders."""
+def unload(everywhere: bool = False, root: Path = pins.ROOT) -> list[Path]:
+    """Takes the program off in this network namespace, or in all of them; returns the folders that were removed."""
     removed = []
+    mine = f"net{pins.namespace()}"
     for here in pins.folders(root):
+        if not everywhere and here.name != mine:
+            continue
         for _, pin in pins.links(here):
             with contextlib.suppress(FastPathError, FileNotFoundError):
                 attach.adopt(pin).detach()

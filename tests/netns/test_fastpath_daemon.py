@@ -1,0 +1,278 @@
+"""The daemon with its fast path between real hosts: carried, counted, taken back, found again."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conntrack.cli.lab.daemon import Daemon, client
+from conntrack.cli.lab.network import CLIENT4, FAR4, OUTSIDE4, SERVER4, SERVER6, SHOP4, Network
+from conntrack.cli.lab.waiting import until
+from conntrack.gateway.fastpath import loader
+from tests.netns.conftest import BASE
+from tests.netns.talk import Talk
+
+BULK = 8 << 20
+
+RULES = (
+    BASE
+    + """\
+settings: {fastpath: tc, metrics: {listen: off}, timeouts: {udp: {unreplied: 2, replied: 3}}}
+nat:
+  - {name: internet, masquerade: wan, from: [lan], family: ipv4}
+  - {name: shop, forward: tcp/8080, at: wan, to: "192.168.10.20:80", hairpin: [lan]}
+policy:
+  lan -> wan: accept
+"""
+)
+
+pytestmark = pytest.mark.skipif(not loader.OBJECT.exists(), reason="this package was built without the fast path")
+
+Launch = Callable[..., Daemon]
+
+
+@pytest.fixture
+def launch(net: Network, tmp_path: Path) -> Iterator[Launch]:
+    """Starts daemons one after the other, each with a folder of its own."""
+    with contextlib.ExitStack() as stack:
+
+        def launcher(rules: str = RULES) -> Daemon:
+            folder = tmp_path / f"daemon{len(list(tmp_path.iterdir()))}"
+            folder.mkdir()
+            return stack.enter_context(Daemon(net.gateway, rules, folder))
+
+        yield launcher
+    client(net.gateway, "unload")
+
+
+def status(daemon: Daemon) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(daemon.ask("status", "-o", "json").stdout)["fastpath"]
+    return found
+
+
+def flows(daemon: Daemon) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(daemon.ask("flows", "list", "-o", "json").stdout)
+    return found
+
+
+def flow(daemon: Daemon, port: int) -> dict[str, Any]:
+    """The flow with this source port."""
+    [found] = [one for one in flows(daemon) if one["original"].get("source_port") == port]
+    return found
+
+
+def drops(daemon: Daemon) -> dict[str, int]:
+    found: dict[str, int] = json.loads(daemon.ask("stats", "-o", "json").stdout)["drops"]
+    return found
+
+
+def carried(daemon: Daemon, talk: Talk) -> bool:
+    """Whether a talk is in the fast path now, after another exchange."""
+    talk.both()
+    return bool(flow(daemon, talk.port)["path"] == "fast")
+
+
+@pytest.mark.parametrize("server", [SERVER4, SERVER6])
+def test_bulk_both_ways_is_carried_and_counted(net: Network, launch: Launch, server: str) -> None:
+    daemon = launch()
+    with Talk(net.client, server, 80, net.server) as talk:
+        talk.both()
+        talk.up(BULK)
+        talk.down(BULK // 2)
+        found = flow(daemon, talk.port)
+        assert found["path"] == "fast"
+        headers = 52 if server == SERVER4 else 72
+        for side, size in (("original", BULK), ("reply", BULK // 2)):
+            payload = found[side]["bytes"] - found[side]["packets"] * headers
+            assert size < payload < size * 1.02 + 100_000
+        talk.finish()
+    until(lambda: flow(daemon, talk.port)["state"] in ("TIME_WAIT", "LAST_ACK"), "it is closed")
+    assert flow(daemon, talk.port)["path"] == "slow"
+    assert drops(daemon) == {}
+    assert status(daemon)["share"] > 0.9
+
+
+def test_datagrams_are_counted_one_by_one_and_an_idle_stream_ends(net: Network, launch: Launch) -> None:
+    daemon = launch()
+    with (
+        net.server.socket(socket.AF_INET, socket.SOCK_DGRAM) as far,
+        net.client.socket(socket.AF_INET, socket.SOCK_DGRAM) as near,
+    ):
+        far.bind((SERVER4, 53))
+        near.connect((SERVER4, 53))
+        port = near.getsockname()[1]
+        for number in range(100):
+            near.send(bytes(100))
+            data, back = far.recvfrom(200)
+            far.sendto(data[:50], back)
+            assert near.recv(200) == bytes(50)
+            if number > 60:
+                time.sleep(0.1)  # longer than a stream lives without packets
+        found = flow(daemon, port)
+        assert found["path"] == "fast"
+        assert (found["original"]["packets"], found["reply"]["packets"]) == (100, 100)
+        assert (found["original"]["bytes"], found["reply"]["bytes"]) == (12800, 7800)
+        assert 1 <= found["timeout"] <= 3
+    until(lambda: not flows(daemon), "the stream ends", 8)
+    assert status(daemon)["connections"]["count"] == 0
+
+
+def test_a_forwarded_and_a_hairpin_connection(net: Network, launch: Launch) -> None:
+    daemon = launch()
+    for who, host in ((net.server, SERVER4), (net.client, CLIENT4)):
+        with Talk(who, OUTSIDE4, 8080, net.shop, (SHOP4, 80)) as talk:
+            assert carried(daemon, talk)
+            talk.up(BULK // 8)
+            talk.down(BULK // 8)
+            assert (talk.peer[0] == host) == (who is net.server)
+            talk.finish()
+    assert drops(daemon) == {}
+
+
+def test_a_port_that_is_taken_is_changed_in_the_fast_path_too(net: Network, launch: Launch) -> None:
+    daemon = launch()
+    talks = []
+    for host in (net.client, net.shop):
+        near = host.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        near.bind(("", 4000))
+        near.connect((SERVER4, 53))
+        talks.append(near)
+    with net.server.socket(socket.AF_INET, socket.SOCK_DGRAM) as far:
+        far.bind((SERVER4, 53))
+        seen = set()
+        for _ in range(6):
+            for near in talks:
+                near.send(b"?")
+                _, back = far.recvfrom(10)
+                seen.add(back)
+                far.sendto(str(back[1]).encode(), back)
+                assert near.recv(10) == str(back[1]).encode()
+        assert len(seen) == 2
+    assert {one["path"] for one in flows(daemon)} == {"fast"}
+    for near in talks:
+        near.close()
+
+
+def test_a_smaller_mtu_is_told_to_the_sender(net: Network, launch: Launch) -> None:
+    daemon = launch()
+    with Talk(net.client, SERVER4, 80, net.server) as talk:
+        assert carried(daemon, talk)
+        net.server.ip("link set eth0 mtu 1300")  # or its end of the wire would drop what is longer
+        net.gateway.ip("link set eth0 mtu 1300")
+        talk.up(1 << 20)
+        until(lambda: carried(daemon, talk), "it is carried with the new MTU")
+        talk.up(1 << 20)
+        talk.finish()
+    assert drops(daemon) == {}
+
+
+def test_a_neighbour_with_another_address_of_its_own(net: Network, launch: Launch) -> None:
+    daemon = launch()
+    with Talk(net.client, SERVER4, 80, net.server) as talk:
+        assert carried(daemon, talk)
+        net.server.ip("link set eth0 down", "link set eth0 address 02:00:00:00:00:77", "link set eth0 up")
+        net.server.ip("route replace 203.0.113.0/24 dev eth1")
+        net.gateway.ip("neigh flush dev eth0")
+        talk.up(1 << 20)
+        assert carried(daemon, talk)
+
+
+def test_a_route_takes_exactly_its_own_connections_back(net: Network, launch: Launch) -> None:
+    daemon = launch()
+    with Talk(net.client, SERVER4, 80, net.server) as near, Talk(net.client, FAR4, 80, net.far) as far:
+        assert carried(daemon, near)
+        assert carried(daemon, far)
+        net.gateway.ip(f"route add blackhole {FAR4}/32")
+        until(lambda: flow(daemon, far.port)["path"] == "slow", "it came back")
+        assert flow(daemon, near.port)["path"] == "fast"
+        far.near.send(b"!")
+        far.far.settimeout(0.5)
+        with pytest.raises(TimeoutError):
+            far.far.recv(1)
+        net.gateway.ip(f"route del blackhole {FAR4}/32")
+        far.far.settimeout(20)
+        assert far.far.recv(1) == b"!"
+        until(lambda: carried(daemon, far), "it is carried again")
+
+
+def test_an_interface_that_goes_down_and_comes_up(net: Network, launch: Launch) -> None:
+    daemon = launch()
+    with Talk(net.client, SERVER4, 80, net.server) as talk:
+        assert carried(daemon, talk)
+        net.gateway.ip("link set eth0 down")
+        until(lambda: not flows(daemon) or flow(daemon, talk.port)["path"] == "slow", "it came back")
+        net.gateway.ip("link set eth0 up")
+    with Talk(net.client, SERVER4, 81, net.server) as talk:
+        until(lambda: carried(daemon, talk), "it is carried again")
+
+
+def test_rules_that_forbid_a_connection_bring_it_back_under_the_daemons_eyes(net: Network, launch: Launch) -> None:
+    daemon = launch()
+    with Talk(net.client, SERVER4, 80, net.server) as talk, Talk(net.client, SERVER4, 81, net.server) as other:
+        assert carried(daemon, talk)
+        assert carried(daemon, other)
+        daemon.reload(RULES.replace("lan -> wan: accept", "lan -> wan: [{drop: tcp/80}, {accept: any}]"))
+        assert not carried(daemon, talk)
+        assert carried(daemon, other)
+
+
+def test_transfers_outlive_a_daemon_that_is_killed(net: Network, launch: Launch) -> None:
+    first = launch()
+    talks = [Talk(net.client, SERVER4, 1000 + number, net.server) for number in range(50)]
+    six = Talk(net.client, SERVER6, 80, net.server)
+    for talk in (*talks, six):
+        talk.both()
+    until(lambda: all(one["path"] == "fast" for one in flows(first)), "all are carried")
+    first.process.signal(signal.SIGKILL)
+    first.process.wait(5)
+    for talk in (*talks, six):
+        talk.both()
+    second = launch()
+    found = flows(second)
+    assert len(found) == 51
+    assert {one["path"] for one in found} == {"fast"}
+    assert {one["state"] for one in found} == {"ESTABLISHED"}
+    assert all(one["rule"].startswith("lan -> wan #1") for one in found)
+    for talk in (*talks, six):
+        talk.both()
+        talk.finish()
+    until(lambda: all(one["state"] == "TIME_WAIT" for one in flows(second)), "all are closed in order")
+    assert drops(second) == {}
+
+
+def test_an_orderly_end_leaves_nothing_unless_it_is_told_to(net: Network, launch: Launch) -> None:
+    first = launch()
+    first.stop()
+    assert "nothing to remove" in client(net.gateway, "unload").stdout
+    second = launch(RULES.replace("fastpath: tc", "fastpath: tc, fastpath-on-exit: keep"))
+    with Talk(net.client, SERVER4, 80, net.server) as talk:
+        assert carried(second, talk)
+        second.stop()
+        third = launch()
+        assert flow(third, talk.port)["path"] == "fast"
+        talk.both()
+        talk.finish()
+
+
+def test_unload_removes_what_a_killed_daemon_left(net: Network, launch: Launch) -> None:
+    daemon = launch()
+    daemon.process.signal(signal.SIGKILL)
+    daemon.process.wait(5)
+    assert "removed /run/pairwall/bpf/net" in client(net.gateway, "unload").stdout
+    assert "nothing to remove" in client(net.gateway, "unload").stdout
+
+
+def test_switched_off_it_says_so(net: Network, launch: Launch) -> None:
+    daemon = launch(RULES.replace("fastpath: tc", "fastpath: off"))
+    with Talk(net.client, SERVER4, 80, net.server) as talk:
+        assert not carried(daemon, talk)
+    assert not status(daemon)["active"]
+    assert "switched off" in daemon.ask("status").stdout
