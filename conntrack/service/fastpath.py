@@ -52,7 +52,7 @@ class FastPath:
             self._stand = await self._host.open_stand(self._capacity)
             await self._begin(self._stand)
         except FastPathError as error:
-            self._why = str(error)
+            self._why = str(error).partition("\n")[0]  # the rest is for the log: what libbpf said
             self._engine.carry(None)
             self._manager = None
             level = logging.INFO if self._mode == "auto" else logging.ERROR

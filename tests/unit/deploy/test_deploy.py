@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 from conntrack.cli.main import COMMANDS
+from conntrack.gateway.fastpath import pins
 from conntrack.service.exits import BAD_CONFIGURATION, USAGE
 from conntrack.service.protocol import DEFAULT_SOCKET
 
@@ -32,6 +33,21 @@ def test_unit_gives_one_capability_and_no_way_to_more() -> None:
     assert service["CapabilityBoundingSet"] == service["AmbientCapabilities"] == "CAP_NET_ADMIN"
     assert service["NoNewPrivileges"] == "yes"
     assert service["ProtectSystem"] == "strict"
+
+
+def test_the_drop_in_adds_what_the_fast_path_needs_and_nothing_else() -> None:
+    lines = (ROOT / "systemd/pairwall.service.d/fastpath.conf").read_text().splitlines()
+    settings = [line.split("=", 1) for line in lines if line and not line.startswith(("#", "["))]
+    assert [name for name, _ in settings] == [
+        "CapabilityBoundingSet",
+        "AmbientCapabilities",
+        "SystemCallFilter",
+        "ExecStartPre",
+    ]
+    values = dict(settings)
+    assert values["CapabilityBoundingSet"] == values["AmbientCapabilities"] == "CAP_BPF CAP_PERFMON"
+    assert values["SystemCallFilter"] == "bpf"
+    assert values["ExecStartPre"].count(str(pins.ROOT)) == 4
 
 
 def test_unit_does_not_restart_what_a_restart_cannot_help() -> None:
@@ -60,7 +76,7 @@ def test_sysctls_are_those_that_the_daemon_asks_for() -> None:
 def test_install_names_files_that_exist() -> None:
     script = (ROOT / "deploy/install.sh").read_text()
     sources = re.findall(r'^    "(\S+) +/etc/\S+"$', script, re.MULTILINE)
-    assert len(sources) == 5
+    assert len(sources) == 6
     assert all((ROOT / source).is_file() for source in sources)
 
 
