@@ -15,7 +15,7 @@ PYTEST   = $(BIN)/python -P -m pytest -q
 ARGS    ?=
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test check lint unit compiled netns bench compare-kernel docs install uninstall clean outside
+.PHONY: help demo test check lint unit compiled netns bench compare-kernel fuzz docs install uninstall clean outside
 .PHONY: install-test setup-run setup-test setup-bench
 
 help:
@@ -24,6 +24,7 @@ help:
 	@echo 'make check      ruff, mypy --strict, unit, property and golden tests'
 	@echo 'make bench      speed and memory against the kernel, into build/bench.json (root)'
 	@echo 'make compare-kernel  the same packets through the kernel and through us, into build/compare-kernel.json (root)'
+	@echo 'make fuzz       every parser, every tracker and the engine under arbitrary bytes; ARGS="--seconds 3600"'
 	@echo 'make docs       write the generated pages of docs/'
 	@echo 'make install    put the gateway on this machine as a service: /opt/pairwall, /etc/pairwall (root)'
 	@echo 'make uninstall  take it away again; the rules stay'
@@ -57,6 +58,11 @@ bench: setup-bench install-test outside
 
 compare-kernel: install-test outside
 	cd $(OUTSIDE) && PAIRWALL_EXPECT=compiled $(BIN)/python -m tests.kernel --output $(CURDIR)/build/compare-kernel.json $(ARGS)
+
+# without atheris (no wheel for this Python) the bytes are made up without guidance
+fuzz: setup-test $(STAMPS)/test
+	@$(PIP) install 'atheris>=2.3' || echo 'atheris cannot be installed here: fuzzing without coverage guidance'
+	$(BIN)/python -m tests.fuzz $(ARGS)
 
 docs: setup-test $(STAMPS)/test
 	$(BIN)/python -m docs.generate
