@@ -46,12 +46,13 @@ class FastPath:
 
     async def start(self) -> None:
         """Loads, adopts what an earlier process left, attaches. Before packets are judged."""
-        if self._mode == "off":
-            return
         try:
+            if self._mode == "off":
+                await self._host.unload()
+                return
             self._stand = await self._host.open_stand(self._capacity)
             await self._begin(self._stand)
-        except FastPathError as error:
+        except (FastPathError, OSError) as error:
             self._why = str(error).partition("\n")[0]  # the rest is for the log: what libbpf said
             self._engine.carry(None)
             self._manager = None

@@ -47,6 +47,9 @@ class Host(Protocol):
     def gso_is_safe(self) -> bool:
         """Whether this kernel may hand over joined packets of every kind (`settings: queue: gso: auto`)."""
 
+    async def unload(self) -> None:
+        """Takes the fast path of an earlier process off, if it left one."""
+
     def queue_stats(self, number: int) -> Stats | None:
         """What the kernel counts of a queue; None where it does not tell."""
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from conntrack.engine.topology import Topology
 from conntrack.gateway import own_ports, privileges, sysctl
-from conntrack.gateway.fastpath.stand import Stand, open_stand
+from conntrack.gateway.fastpath.stand import Stand, open_stand, unload
 from conntrack.gateway.hooks.hooks import Hooks
 from conntrack.gateway.hooks.plan import Wanted
 from conntrack.gateway.links.links import Links
@@ -73,6 +73,11 @@ class LinuxHost:
     def gso_is_safe(self) -> bool:
         """See Host. Before Linux 6.16, UDP packets joined as a list (rx-gro-list) could panic when they were pulled."""
         return kernel_release() >= (6, 16)
+
+    async def unload(self) -> None:
+        """See Host."""
+        for folder in await asyncio.to_thread(unload):
+            logger.info("the fast path of an earlier process was still there", extra={"fields": {"removed": folder}})
 
     def queue_stats(self, number: int) -> stats.Stats | None:
         """See Host. The kernel tells root only."""

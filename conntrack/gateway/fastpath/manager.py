@@ -22,10 +22,10 @@ from conntrack.gateway.fastpath import layout
 from conntrack.gateway.fastpath.carried import Carried, destination, leaves
 from conntrack.gateway.fastpath.errors import FastPathError
 from conntrack.gateway.fastpath.handover import state_of
-from conntrack.gateway.fastpath.holds import NO_WAY, Holds
+from conntrack.gateway.fastpath.holds import FOREVER, NO_WAY, Holds
 from conntrack.gateway.fastpath.maps import FlowMaps, Offer
 from conntrack.gateway.fastpath.nexthops import Way, Ways
-from conntrack.packet.header import TCP
+from conntrack.packet.header import ICMP, ICMPV6, TCP
 
 #: seconds in which packets of a connection that was just offered may still be waiting in the queue
 GRACE: Final = 0.2
@@ -36,6 +36,7 @@ MATURE: Final = 4
 FLUSH: Final = 200
 _MOST_WAITING: Final = 4096
 _MASK: Final = 0xFFFF_FFFF
+_ECHO: Final = (8, 128)  # requests, of ICMP and ICMPv6
 
 logger = logging.getLogger("pairwall.fastpath")
 
@@ -228,6 +229,9 @@ class Manager(Offload):
         """All that its packets will need; None: it cannot be carried now."""
         if connection.status & DYING or not may_carry(connection):
             return None
+        if not is_known(connection):
+            self.holds.hold(connection, now, FOREVER)
+            return None
         original, reply = connection.original, connection.reply
         there = self.ways.to(destination(original))
         back = self.ways.to(destination(reply))
@@ -319,3 +323,10 @@ class Manager(Offload):
         self.figures.failures += 1
         if self.figures.failures in (1, 10, 100) or self.figures.failures % 1000 == 0:
             logger.error("%s", error, extra={"fields": {"failures": self.figures.failures}})
+
+
+def is_known(connection: Connection) -> bool:
+    """Whether the program knows such packets at all: of ICMP queries only echo."""
+    if connection.protocol != ICMP and connection.protocol != ICMPV6:
+        return True
+    return connection.original.key[-2] in _ECHO

@@ -54,7 +54,7 @@ class FakeMaps(FlowMaps):
         return [self._recall(*pair) for pair in pairs]
 
     def readings(self, chunk: int = 2048) -> Iterator[list[Reading]]:
-        yield [Reading(one.owner, one.flags, one.last_seen, one.packets, one.octets) for one in self.flows.values()]
+        yield [(one.owner, one.flags, one.last_seen, one.packets, one.octets) for one in self.flows.values()]
 
     def entries(self, chunk: int = 2048) -> Iterator[list[tuple[bytes, Flow]]]:
         yield list(self.flows.items())

@@ -129,6 +129,9 @@ class FakeHost:
     def gso_is_safe(self) -> bool:
         return False
 
+    async def unload(self) -> None:
+        self.steps.append("unload")
+
     def queue_stats(self, number: int) -> Stats | None:
         return Stats(number, 4711, 3, 20, 1, 1000)
 

@@ -121,6 +121,7 @@ def test_a_life(scene: Scene) -> None:
         "prepare False",
         "topology",
         "queue auto",
+        "unload",
         "watch",
         "install",
         "remove",  # hooks go first, so that no packet is sent to nobody

@@ -107,10 +107,10 @@ def test_without_bpf_all_goes_on_and_it_says_why() -> None:
     running.run(scene)
 
 
-def test_switched_off_it_is_not_even_tried() -> None:
+def test_switched_off_it_is_not_even_tried_and_what_an_earlier_process_left_goes() -> None:
     running = Running("off")
     running.run(nothing)
-    assert running.host.steps == []
+    assert running.host.steps == ["unload"]
     assert "switched off" in running.fast.view()["why"]
 
 
