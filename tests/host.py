@@ -93,7 +93,7 @@ class Host:
         """Where a packet from a zone ends up and as what: (another zone or "self", bytes), (why it does not, b"")."""
         inbound = self._index[zone]
         mark = 0
-        if self._for_us(destination(raw)):
+        if self._for_us(destination(raw)) or self._pooled(destination(raw)):
             verdict, new, mark = self.engine.packet(raw, PREROUTING, inbound, 0, 0, self.now)
             raw = raw if new is None else new
             if verdict == DROP or mark & REJECT_MASK:
@@ -118,6 +118,10 @@ class Host:
         raw = raw if new is None else new
         zone, raw = self._leaves(int(self.topology.route(destination(raw))), raw)
         return f"{zone} {describe(raw)}" if raw else zone
+
+    def _pooled(self, target: bytes) -> bool:
+        rules = [rule for rule in self.engine.policy.nat_rules if rule.last]
+        return any(len(rule.last) == len(target) and rule.addresses[0] <= target <= rule.last for rule in rules)
 
     def _for_us(self, target: bytes) -> bool:
         return self.topology.is_local(target) or self.topology.is_group(target)

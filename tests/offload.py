@@ -88,9 +88,20 @@ class Bench:
         self.maps.set_generation(1)
         self._counts = self.maps.punts()
 
-    def send(self, raw: bytes, mark: int = 0, segment: int = 0, segments: int = 0, interface: int = INTERFACE) -> Sent:
-        """Gives an IP packet to the program, as if it had come in from that interface, addressed to us."""
-        kind = b"\x08\x00" if raw[0] >> 4 == 4 else b"\x86\xdd"
+    def send(
+        self,
+        raw: bytes,
+        mark: int = 0,
+        segment: int = 0,
+        segments: int = 0,
+        interface: int = INTERFACE,
+        version: int = 0,
+    ) -> Sent:
+        """Gives an IP packet to the program, as if it had come in from that interface, addressed to us.
+
+        segment, segments: of a GSO packet. version: that the link header says, if not the packet's own.
+        """
+        kind = b"\x86\xdd" if (version or raw[0] >> 4) == 6 else b"\x08\x00"
         run = self.tc.run(bytes(12) + kind + raw, _CONTEXT.pack(mark, interface, segments, segment))
         counts = self.maps.punts()
         risen = [punt for punt in punts.PUNTS if counts[punt] != self._counts[punt]]

@@ -16,6 +16,8 @@ from conntrack.gateway.fastpath.errors import FastPathError
 from conntrack.gateway.fastpath.syscalls import failure
 
 _LIBRARY: Final = "libbpf.so.1"
+_TOO_OLD: Final = "this kernel is too old for it: Linux 6.1 or later is needed"
+ENOTSUPP: Final = 524  # the kernel's own, of no libc
 _WARNING: Final = 0  # enum libbpf_print_level
 _LINES: Final = 12  # of a complaint, as much as helps
 _PRINT = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
@@ -57,10 +59,11 @@ class Library:
         return int(function(*map(_passed, arguments)))
 
     def complaint(self, what: str, number: int) -> FastPathError:
-        """The error to raise, with what libbpf and the verifier said. E2BIG is the verifier's as well, of a program."""
-        error = failure(what, EINVAL if number == E2BIG else number)
+        """The error to raise, with what libbpf and the verifier said."""
+        error = failure(what, number)
+        remedy = _TOO_OLD if number in (EINVAL, E2BIG, ENOTSUPP) else error.remedy
         text = "\n".join("".join(self.said).splitlines()[-_LINES:])
-        return FastPathError(error.problem, "\n".join(part for part in (error.remedy, text) if part), number)
+        return FastPathError(error.problem, "\n".join(part for part in (remedy, text) if part), number)
 
     def _hear(self, level: int, text: int, arguments: int) -> int:
         """Called by libbpf with a format and a va_list."""

@@ -44,14 +44,9 @@ class Recalled(NamedTuple):
     state: bytes  # for handover.restore; b"" where there was none
 
 
-class Reading(NamedTuple):
-    """What one entry has done, as a batch read finds it."""
-
-    owner: int  # Connection.identity, 32 bits
-    flags: int  # layout.REPLY
-    last_seen: int  # ticks
-    packets: int
-    octets: int
+#: what one entry has done: (Connection.identity's 32 bits, flags (layout.REPLY), last_seen in ticks, packets, octets);
+#: a plain tuple, since there are hundreds of thousands
+Reading = tuple[int, int, int, int, int]
 
 
 class FlowMaps:
@@ -129,7 +124,7 @@ class FlowMaps:
         """What all entries have done, about `chunk` entries at a time: one system call for each list."""
         for flows, layout_of in ((self._flows4, _READING4), (self._flows6, _READING6)):
             for _, values in flows.batches(chunk):
-                yield [Reading(*fields) for fields in layout_of.iter_unpack(values)]
+                yield list(layout_of.iter_unpack(values))
 
     def entries(self, chunk: int = 2048) -> Iterator[list[tuple[bytes, Flow]]]:
         """All entries in full, as (flow key, entry): for a process that takes over the maps of an earlier one."""

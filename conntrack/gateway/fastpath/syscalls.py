@@ -49,7 +49,6 @@ _REMEDIES: Final = {
     errno.EPERM: "give the daemon CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON (below Linux 5.8: CAP_SYS_ADMIN)",
     errno.EACCES: "give the daemon CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON (below Linux 5.8: CAP_SYS_ADMIN)",
     errno.ENOSYS: "this kernel was built without CONFIG_BPF_SYSCALL: set `fastpath: off`, everything works without it",
-    errno.EINVAL: "this kernel is too old for it: Linux 6.1 or later is needed",
     errno.E2BIG: "the map is full: raise the number of connections it is made for",
     errno.ENOMEM: "the kernel has no memory left for it: lower the limit of connections",
     errno.ENODEV: "the interface is gone",

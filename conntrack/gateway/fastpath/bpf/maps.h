@@ -85,6 +85,7 @@ LAYOUT_IS_AS_IN_PYTHON
 /* max_entries of flows and states are set before loading (loader.py). */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, 1);
 	__type(key, struct key4);
 	__type(value, struct flow4);
@@ -92,6 +93,7 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, 1);
 	__type(key, struct key6);
 	__type(value, struct flow6);
