@@ -48,8 +48,9 @@ class Playback:
         self.engine.set_wall(begins - EPOCH)
         self._begins = begins
         self._now = EPOCH
-        pools = (rule.addresses for rule in policy.nat_rules if rule.kind in (SOURCE_NAT, ONE_TO_ONE))
+        pools = (rule.addresses for rule in policy.nat_rules if rule.kind == SOURCE_NAT)
         self._pool = {address for addresses in pools for address in addresses}
+        self._networks = [(rule.addresses[0], rule.last) for rule in policy.nat_rules if rule.kind == ONE_TO_ONE]
         self._redirects = any(rule.kind == REDIRECT for rule in policy.nat_rules)
 
     def play(self, raw: bytes, time: float, verify: bool) -> Outcome:
@@ -70,7 +71,7 @@ class Playback:
     def _cross(self, raw: bytes, destination: bytes, inbound: int, verify: bool) -> Outcome:
         """A packet from outside: the hooks before routing and after it, as the host's rules queue it there."""
         mark = 0
-        if self._for_us(destination) or self._redirects or destination in self._pool:
+        if self._for_us(destination) or self._redirects or self._pooled(destination):
             outcome, mark = self._judge(raw, PREROUTING, inbound, 0, 0, verify)
             raw = outcome.raw
             destination = ends(raw)[1]
@@ -78,6 +79,13 @@ class Playback:
                 return outcome
         outbound = int(self._topology.route(destination))
         return self._judge(raw, FORWARD, inbound, outbound, mark, verify)[0]
+
+    def _pooled(self, destination: bytes) -> bool:
+        """Whether it is an outside address of source NAT or one-to-one, which need not be the gateway's own."""
+        size = len(destination)
+        return destination in self._pool or any(
+            len(low) == size and low <= destination <= high for low, high in self._networks
+        )
 
     def _for_us(self, destination: bytes) -> bool:
         return self._topology.is_local(destination) or self._topology.is_group(destination)

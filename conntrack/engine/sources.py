@@ -17,6 +17,7 @@ from conntrack.nat.choice import Choice
 from conntrack.nat.destination import spread
 from conntrack.nat.ports import inside_of
 from conntrack.packet import reason
+from conntrack.packet.counterpart import counterpart
 from conntrack.packet.header import DCCP, SCTP, TCP, UDP, UDPLITE
 from conntrack.policy.runtime import MASQUERADE, ONE_TO_ONE, SELF, NatRule, Query
 
@@ -87,7 +88,9 @@ class SourceTranslation:
             address = self._state.topology.masquerade_address(index, query.version)
             self.outbound = index
         elif rule.kind == ONE_TO_ONE:
-            address = rule.addresses[0] if len(rule.addresses[0]) == len(query.source) else b""
+            outside, inside = rule.addresses
+            fits = len(outside) == len(query.source)
+            address = counterpart(query.source, inside, outside, rule.neutral) if fits else b""
         else:
             address = spread(query.source, rule.addresses)
         if not address:

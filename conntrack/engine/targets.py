@@ -30,7 +30,7 @@ class DestinationTranslation:
         """
         nat.hits += 1
         here = self._here(query)
-        address, port = target(nat, query.source, query.destination_port, here)
+        address, port = target(nat, query.source, query.destination, query.destination_port, here)
         query.zone_out = self._zone(nat, address)
         if not address or query.zone_out == NO_ZONE:
             nat.failures += 1

@@ -10,6 +10,7 @@ from zlib import crc32
 
 from mypy_extensions import i64
 
+from conntrack.packet.counterpart import counterpart
 from conntrack.policy.runtime import FORWARD, ONE_TO_ONE, NatRule
 
 
@@ -24,17 +25,18 @@ def spread(source: bytes, members: list[bytes]) -> bytes:
     return fitting[crc32(source) % len(fitting)]
 
 
-def target(rule: NatRule, source: bytes, port: i64, here: bytes) -> tuple[bytes, i64]:
+def target(rule: NatRule, source: bytes, asked: bytes, port: i64, here: bytes) -> tuple[bytes, i64]:
     """The (address, port) that a matching connection is sent to; address b"" where the rule has none of the family.
 
-    source: the client's address; port: the original destination port; here: the gateway's own address that a
+    source: the client's address; asked, port: the original destination; here: the gateway's own address that a
     redirect goes to.
     """
     if rule.kind == FORWARD:
         return spread(source, rule.addresses), target_port(rule, port)
     if rule.kind == ONE_TO_ONE:
-        inside = rule.addresses[1]
-        return (inside, port) if len(inside) == len(source) else (b"", port)
+        if len(rule.addresses[1]) != len(source):
+            return b"", port
+        return counterpart(asked, rule.addresses[0], rule.addresses[1], rule.neutral), port
     return here, target_port(rule, port)
 
 

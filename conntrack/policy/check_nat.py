@@ -25,6 +25,8 @@ from conntrack.policy.values import Addresses, Span, Traffic
 #: most addresses of a pool, and most hosts that share a forward's load
 POOL = 65536
 HOSTS = 256
+#: longest prefix that is exchanged checksum-neutrally: the interface identifier must be free (RFC 6296 §3.5)
+NEUTRAL = 64
 PORTED = frozenset(wellknown.PROTOCOLS[name] for name in wellknown.WITH_PORTS)
 
 
@@ -82,6 +84,20 @@ def _destination_side(references: References, entry: DestinationSide) -> None:
         references.zone_list(entry, "hairpin", entry.hairpin)
         both = (Addresses(spans=(entry.one_to_one,)), Addresses(spans=(entry.to,)))
         _families(references, entry, (*chosen, *both))
+        _sizes(references, entry)
+
+
+def _sizes(references: References, entry: OneToOne) -> None:
+    """As many addresses outside as inside; prefixes of one length where their checksums are to stay."""
+    outside, inside = entry.one_to_one, entry.to
+    if outside.version != inside.version:
+        return  # told by _families
+    if outside.extent != inside.extent:
+        found = f"{outside.extent} addresses outside cannot stand for {inside.extent} inside"
+        references.report.error(entry.place("to"), found, "name networks of the same size")
+    elif entry.mapping and not (outside.version == 6 and 0 < outside.length == inside.length <= NEUTRAL):
+        hint = f"name IPv6 networks of the same length, /{NEUTRAL} at most"
+        references.report.error(entry.place("mapping"), "only IPv6 prefixes can be exchanged checksum-neutrally", hint)
 
 
 def _targets(references: References, entry: Forward) -> None:

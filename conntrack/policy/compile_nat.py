@@ -123,6 +123,8 @@ def _arriving(lowering: Lowering, entry: OneToOne, nat: NatRule) -> Match:
     _name(nat, entry, ONE_TO_ONE, "one-to-one")
     nat.zone = lowering.zone(entry.at)
     nat.addresses = [entry.one_to_one.low, entry.to.low]
+    nat.last = entry.one_to_one.high
+    nat.neutral = entry.to.length if entry.mapping else 0
     match = _arrival(lowering, entry, nat, _from_outside(lowering, entry))
     match.version = entry.to.version
     if match.destination is not None and not match.destination.holds(entry.one_to_one.low):

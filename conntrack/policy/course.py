@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from conntrack.packet.counterpart import counterpart
 from conntrack.policy.policy import Policy
 from conntrack.policy.runtime import ACCEPT, NO_ZONE, ONE_TO_ONE, REDIRECT, SELF, NatRule, Query, Rule
 
@@ -47,9 +48,13 @@ def _translated(policy: Policy, query: Query, forward: NatRule) -> Query:
     if forward.kind == REDIRECT:
         after.zone_out = SELF
     else:
-        targets = forward.addresses[1:] if forward.kind == ONE_TO_ONE else forward.addresses
         size = 4 if query.version == 4 else 16
-        after.destination = next((target for target in targets if len(target) == size), b"")
+        if forward.kind == ONE_TO_ONE:
+            outside, inside = forward.addresses
+            fits = len(inside) == size
+            after.destination = counterpart(query.destination, outside, inside, forward.neutral) if fits else b""
+        else:
+            after.destination = next((one for one in forward.addresses if len(one) == size), b"")
         after.zone_out = policy.zone_of_address(after.destination) if after.destination else NO_ZONE
     after.destination_port = forward.target_port(query.destination_port)
     return after

@@ -89,13 +89,16 @@ class Redirect(DestinationSide):
 
 
 class OneToOne(DestinationSide):
-    """An outside address for an inside one, both ways."""
+    """An outside address for an inside one, or a network for a network of the same size, both ways."""
 
     called: ClassVar[str] = "a one-to-one entry"
 
-    one_to_one: fields.Address = Field(description="The outside address.")
+    one_to_one: fields.Network = Field(description="The outside address or network.")
     at: fields.Zone = Field(description="The zone of the outside address.")
-    to: fields.Address = Field(description="The inside address.")
+    to: fields.Network = Field(description="The inside address, or a network of the same size.")
+    mapping: Literal["checksum-neutral"] | None = Field(
+        None, description="`checksum-neutral`: IPv6 prefixes up to /64 for each other as RFC 6296 says (NPTv6)."
+    )
     hairpin: fields.Zones = Field((), description="Inside zones that may reach the host by its outside address.")
 
 

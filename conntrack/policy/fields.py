@@ -99,6 +99,7 @@ Interfaces = Annotated[tuple[str, ...], PlainValidator(many(interface)), WithJso
 File = Annotated[str, PlainValidator(file_name), WithJsonSchema(TEXT)]
 
 Networks = Annotated[tuple[values.Span, ...], PlainValidator(many(addresses.span)), WithJsonSchema(one_or_more(TEXT))]
+Network = Annotated[values.Span, PlainValidator(addresses.span), WithJsonSchema(TEXT)]
 Address = Annotated[values.Span, PlainValidator(addresses.address), WithJsonSchema(TEXT)]
 Targets = Annotated[
     tuple[values.Target, ...], PlainValidator(many(addresses.target)), WithJsonSchema(one_or_more(TEXT))

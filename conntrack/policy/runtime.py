@@ -133,7 +133,9 @@ class NatRule:
         self.file = file
         self.line = line
         self.zone: i64 = NO_ZONE  # masquerade, source-nat: the zone it leaves by; forward, one-to-one: `at`
-        self.addresses: list[bytes] = []  # source-nat: the pool; forward: targets; one-to-one: [outside, inside]
+        self.addresses: list[bytes] = []  # source-nat: the pool; forward: targets; one-to-one: first [outside, inside]
+        self.last: bytes = b""  # one-to-one: the last outside address
+        self.neutral: i64 = 0  # one-to-one: length of the prefixes that are exchanged checksum-neutrally (RFC 6296)
         self.port_low: i64 = 0  # source-nat, masquerade: `ports:` range; forward, redirect: first target port; 0: keep
         self.port_high: i64 = 0
         self.first_port: i64 = 0  # forward, redirect of a range: the first outside port, for the offset

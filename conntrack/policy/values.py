@@ -37,6 +37,18 @@ class Span(NamedTuple):
         """4 or 6."""
         return 4 if len(self.low) == 4 else 6
 
+    @property
+    def extent(self) -> int:
+        """How many addresses there are."""
+        return int.from_bytes(self.high, "big") - int.from_bytes(self.low, "big") + 1
+
+    @property
+    def length(self) -> int:
+        """The prefix length of a network; −1 for a range that is none."""
+        size = self.extent.bit_length() - 1
+        whole = self.extent == 1 << size and int.from_bytes(self.low, "big") % self.extent == 0
+        return len(self.low) * 8 - size if whole else -1
+
 
 class Ports(NamedTuple):
     """A range of ports, both ends included."""

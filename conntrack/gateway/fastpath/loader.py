@@ -5,7 +5,6 @@ Lives here: sizes, pins, taking over maps that are there. May not live here: lib
 
 from __future__ import annotations
 
-import contextlib
 import os
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -45,16 +44,16 @@ def find_object() -> Path:
 def load(path: Path, capacity: int, pins: Path | None = None) -> Loaded:
     """Loads the programs. capacity: connections that the maps have room for.
 
-    pins: a folder in a bpffs. Maps pinned there are taken over if all have the shape of ours, and unpinned if not;
-    new ones are pinned there. FastPathError: with what is missing and the remedy.
+    pins: a folder in a bpffs. Maps pinned there are taken over where their shape is ours, and unpinned where it is
+    not; new ones are pinned there. FastPathError: with what is missing and the remedy.
     """
     shapes = expected(capacity)
     opened = Library().open_object(path)
     try:
-        for shape in shapes.values():
+        for name, shape in shapes.items():
             opened.resize(shape.name, shape.capacity)
-        if pins is not None:
-            _take_over(opened, shapes, pins)
+            if pins is not None:
+                _take_over(opened, shape, pins / name)
         opened.load()
         if pins is not None:
             _pin(opened, shapes, pins)
@@ -75,20 +74,17 @@ def expected(capacity: int) -> dict[str, Shape]:
     return {name: Shape(layout.map_name(name), *sizes[name]) for name in _NAMES}
 
 
-def _take_over(opened: Object, shapes: dict[str, Shape], pins: Path) -> None:
-    """Makes the object use the maps that are pinned there, if they are just like ours: libbpf looks less closely."""
-    found: dict[str, KernelMap] = {}
-    for name in shapes:
-        with contextlib.suppress(FileNotFoundError):
-            found[name] = KernelMap(syscalls.pinned(pins / name))
-    if {name: one.shape for name, one in found.items()} == shapes:
-        for one in found.values():
-            opened.reuse(one.shape.name, one.descriptor)
+def _take_over(opened: Object, shape: Shape, pin: Path) -> None:
+    """Makes the object use the map that is pinned there, if it is just like ours: libbpf looks less closely."""
+    try:
+        found = KernelMap(syscalls.pinned(pin))
+    except FileNotFoundError:
+        return
+    if found.shape == shape:
+        opened.reuse(shape.name, found.descriptor)
     else:
-        for name in found:
-            (pins / name).unlink()
-    for one in found.values():
-        one.close()
+        pin.unlink()
+    found.close()
 
 
 def _pin(opened: Object, shapes: dict[str, Shape], pins: Path) -> None:
