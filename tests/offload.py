@@ -31,6 +31,9 @@ INTERFACE = 1
 CAPACITY = 64
 REDIRECT = 7  # TC_ACT_REDIRECT
 PASS = -1  # TC_ACT_UNSPEC
+XDP_PASS, XDP_REDIRECT = 2, 4
+#: hardware addresses: ours (of frames on the bench, and of what is sent on), and every next hop's
+OURS, NEXT = bytes(6), bytes((2, 0, 0, 0, 0, 9))
 
 _CONTEXT = struct.Struct("=8xI28xI120xI8xI12x")  # struct __sk_buff: mark, ifindex, gso_segs, gso_size
 
@@ -54,7 +57,7 @@ def built() -> Path:
 @functools.cache
 def _loaded() -> Loaded | str:
     try:
-        return load(built(), CAPACITY)
+        return load(built(), CAPACITY, xdp=True)
     except FastPathError as error:
         return str(error)
 
@@ -71,7 +74,7 @@ class Sent:
     """What became of a frame."""
 
     def __init__(self, punt: str, raw: bytes, mark: int) -> None:
-        self.punt = punt  # "forwarded", or why not
+        self.punt = punt  # "forwarded", or why not; at the driver "left" for that
         self.raw = raw  # the IP packet afterwards
         self.mark = mark
 
@@ -82,6 +85,7 @@ class Bench:
     def __init__(self, loaded: Loaded) -> None:
         self.tc = loaded.tc
         self.maps: FlowMaps = loaded.maps
+        self._driver = loaded.xdp
         for batch in list(self.maps.entries()):
             for key, flow in batch:
                 self.maps.recall(key, invert(bytes((key[0], key[1])) + flow.pair))
@@ -102,13 +106,30 @@ class Bench:
         segment, segments: of a GSO packet. version: that the link header says, if not the packet's own.
         """
         kind = b"\x86\xdd" if (version or raw[0] >> 4) == 6 else b"\x08\x00"
-        run = self.tc.run(bytes(12) + kind + raw, _CONTEXT.pack(mark, interface, segments, segment))
+        run = self.tc.run(OURS + bytes(6) + kind + raw, _CONTEXT.pack(mark, interface, segments, segment))
         counts = self.maps.punts()
         risen = [punt for punt in punts.PUNTS if counts[punt] != self._counts[punt]]
         self._counts = counts
         assert len(risen) == 1, f"one frame, {len(risen)} counters"
         assert run.action == (REDIRECT if risen[0] == punts.FORWARDED else PASS)
         return Sent(punts.name(risen[0]), run.data[14:], _CONTEXT.unpack(run.context)[0])
+
+    def drive(self, raw: bytes, version: int = 0) -> Sent:
+        """The same at the driver, with XDP; marks and GSO packets are not there yet."""
+        assert self._driver is not None
+        kind = b"\x86\xdd" if (version or raw[0] >> 4) == 6 else b"\x08\x00"
+        self.maps.set_link(INTERFACE, b"", bytes(6), OURS)
+        for batch in list(self.maps.entries()):
+            for _, flow in batch:
+                self.maps.set_link(INTERFACE, flow.next_hop, NEXT, OURS)
+        run = self._driver.run(OURS + bytes(6) + kind + raw)
+        self._counts = self.maps.punts()
+        if run.action == XDP_REDIRECT:
+            assert run.data[:14] == NEXT + OURS + kind
+            return Sent("forwarded", run.data[14:], 0)
+        assert run.action == XDP_PASS
+        assert run.data[:14] == OURS + bytes(6) + kind
+        return Sent("left", run.data[14:], 0)
 
     def offer(self, key: bytes, leaves: bytes, state: bytes = b"", **fields: int) -> Offer:
         """A connection whose packets come with `key` and leave with the pair `leaves`; fields of both entries."""

@@ -19,8 +19,12 @@ from conntrack.gateway.fastpath import syscalls
 from conntrack.gateway.fastpath.errors import FastPathError
 from conntrack.gateway.fastpath.program import Program
 
-_TCX_INGRESS: Final = 46  # enum bpf_attach_type
-_LINK_INFO: Final = Struct("=12x4xI")  # of struct bpf_link_info the interface
+# enum bpf_attach_type
+_XDP: Final = 37
+_TCX_INGRESS: Final = 46
+_DRIVER_MODE: Final = 4  # XDP_FLAGS_DRV_MODE: never the generic one, which is slower than tc
+_LINK_INFO: Final = Struct("=I12xI")  # of struct bpf_link_info type and interface
+_XDP_LINK: Final = 6  # enum bpf_link_type
 _OLD_KERNEL: Final = (errno.EINVAL, errno.EOPNOTSUPP)
 
 _INGRESS: Final = 0xFFFF_FFF2  # clsact's ingress
@@ -29,15 +33,14 @@ _PRIORITY: Final = 50
 _NAME: Final = "pairwall"
 
 
-class Tcx:
-    """A tcx link, by its file descriptor."""
-
-    kind = "tcx"
+class Link:
+    """A tcx or XDP link, by its file descriptor."""
 
     def __init__(self, descriptor: int) -> None:
         self.descriptor = descriptor
-        #: interface index; 0 where the interface is gone
-        self.interface = int(_LINK_INFO.unpack(syscalls.info(descriptor, _LINK_INFO.size))[0])
+        kind, interface = _LINK_INFO.unpack(syscalls.info(descriptor, _LINK_INFO.size))
+        self.kind = "xdp" if kind == _XDP_LINK else "tcx"
+        self.interface = int(interface)  # 0 where the interface is gone
 
     def replace(self, program: Program) -> None:
         """Swaps the program without a gap. FastPathError: the interface is gone."""
@@ -96,7 +99,7 @@ class Clsact:
         """Nothing to give back."""
 
 
-Attachment = Tcx | Clsact
+Attachment = Link | Clsact
 
 _DETACH: Final = Struct("=I")
 
@@ -118,10 +121,23 @@ def attach(program: Program, interface: int, pin: Path | None = None) -> Attachm
     return attached
 
 
-def attach_tcx(program: Program, interface: int) -> Tcx:
+def attach_tcx(program: Program, interface: int) -> Link:
     """By a link, behind all programs that are there already. FastPathError with EINVAL: this kernel has no tcx."""
     block = syscalls.block(syscalls.LINK, program.descriptor, interface, _TCX_INGRESS, 0)
-    return Tcx(syscalls.checked(syscalls.LINK_CREATE, block, f"attach to interface {interface}"))
+    return Link(syscalls.checked(syscalls.LINK_CREATE, block, f"attach to interface {interface}"))
+
+
+def attach_xdp(program: Program, interface: int, pin: Path | None = None) -> Link:
+    """At the driver, besides tc. FastPathError: the driver has no native XDP, or another program is there.
+
+    Every interface that packets are sent on to must be able to transmit them (ndo_xdp_xmit), or they are lost.
+    """
+    block = syscalls.block(syscalls.LINK, program.descriptor, interface, _XDP, _DRIVER_MODE)
+    attached = Link(syscalls.checked(syscalls.LINK_CREATE, block, f"attach by XDP to interface {interface}"))
+    if pin is not None:
+        pin.unlink(missing_ok=True)
+        syscalls.pin(attached.descriptor, pin)
+    return attached
 
 
 def attach_clsact(program: Program, interface: int, pin: Path | None = None) -> Clsact:
@@ -137,7 +153,7 @@ def adopt(pin: Path) -> Attachment:
     """The attachment behind a pin, left by an earlier process. FileNotFoundError: no such pin."""
     descriptor = syscalls.pinned(pin)
     if "link" in os.readlink(f"/proc/self/fd/{descriptor}"):
-        return Tcx(descriptor)
+        return Link(descriptor)
     os.close(descriptor)
     number = re.search(r"\d+$", pin.name)
     return Clsact(int(number[0]) if number else 0, pin)

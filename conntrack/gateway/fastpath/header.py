@@ -46,6 +46,7 @@ def header() -> str:
         "MOST_COUNTED": memory.MOST_COUNTED,
         "KIND_ACK": table.ACK,
         "FREEZES": layout.FREEZES,
+        "LINKS": layout.LINKS,
         "TICK_SHIFT": layout.TICK_SHIFT,
         "ACTION_KEEP": KEEP,
         "ACTION_LEAVE": LEAVE,
@@ -80,6 +81,8 @@ def assertions() -> list[str]:
         "flow6": layout.FLOW6_FIELDS[len(layout.HEAD_FIELDS) :],
         "tcp_state": layout.TCP_FIELDS,
         "settings": layout.SETTINGS_FIELDS,
+        "hop": layout.HOP_FIELDS,
+        "link": layout.LINK_FIELDS,
     }
     lines = []
     for struct, fields in structs.items():

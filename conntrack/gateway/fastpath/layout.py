@@ -78,6 +78,11 @@ TCP_FIELDS: Final[Fields] = (
 )
 #: the one element of the settings map. generation 0 is never that of a flow: it switches all of them off
 SETTINGS_FIELDS: Final[Fields] = (("generation", "I"), ("", "4x"))
+#: XDP: a next hop's hardware address and our own; all-zero addresses stand for the interface itself
+HOP_FIELDS: Final[Fields] = (("interface", "I"), ("address", "16s"))
+LINK_FIELDS: Final[Fields] = (("destination", "6s"), ("source", "6s"))
+#: next hops that XDP has room for; the rest goes by tc
+LINKS: Final = 4096
 
 
 def map_name(name: str) -> str:
@@ -95,6 +100,8 @@ FLOW4: Final = packed(FLOW4_FIELDS)
 FLOW6: Final = packed(FLOW6_FIELDS)
 TCP_STATE: Final = packed(TCP_FIELDS)
 SETTINGS: Final = packed(SETTINGS_FIELDS)
+HOP: Final = packed(HOP_FIELDS)
+LINK: Final = packed(LINK_FIELDS)
 COUNTER: Final = Struct("=Q")
 
 #: bytes of a map key: a flow key (flow/pair.py) with its first two bytes at the end, and two zeros

@@ -5,6 +5,7 @@ Lives here: sizes, pins, taking over maps that are there. May not live here: lib
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -19,17 +20,19 @@ from conntrack.gateway.fastpath.program import Program
 #: what the build puts beside this module
 OBJECT: Final = Path(__file__).with_name("bpf") / "pairwall.bpf.o"
 
-_NAMES: Final = ("flows4", "flows6", "tcp", "settings", "punts")
+_NAMES: Final = ("flows4", "flows6", "tcp", "settings", "links", "punts")
 _TC: Final = "pairwall_tc"
+_XDP: Final = "pairwall_xdp"
 _FREEZE: Final = "pairwall_freeze"
 
 
 class Loaded(NamedTuple):
-    """One load: the program for interfaces, and the maps."""
+    """One load: the programs for interfaces, and the maps."""
 
     tc: Program
     maps: FlowMaps
     adopted: int  # entries that were in the maps already
+    xdp: Program | None  # where it was asked for
 
 
 def find_object() -> Path:
@@ -41,23 +44,25 @@ def find_object() -> Path:
     return OBJECT
 
 
-def load(path: Path, capacity: int, pins: Path | None = None) -> Loaded:
-    """Loads the programs. capacity: connections that the maps have room for.
+def load(path: Path, capacity: int, pins: Path | None = None, xdp: bool = False) -> Loaded:
+    """Loads the programs. capacity: connections that the maps have room for. xdp: the one for XDP as well.
 
-    pins: a folder in a bpffs. Maps pinned there are taken over where their shape is ours, and unpinned where it is
-    not; new ones are pinned there. FastPathError: with what is missing and the remedy.
+    pins: a folder in a bpffs. Maps pinned there are taken over if all have the shape of ours, and unpinned if not;
+    new ones are pinned there. FastPathError: with what is missing and the remedy.
     """
     shapes = expected(capacity)
     opened = Library().open_object(path)
     try:
-        for name, shape in shapes.items():
+        for shape in shapes.values():
             opened.resize(shape.name, shape.capacity)
-            if pins is not None:
-                _take_over(opened, shape, pins / name)
+        if pins is not None:
+            _take_over(opened, shapes, pins)
+        if not xdp:
+            opened.leave_out(_XDP)
         opened.load()
         if pins is not None:
             _pin(opened, shapes, pins)
-        return _loaded(opened, shapes)
+        return _loaded(opened, shapes, xdp)
     finally:
         opened.close()
 
@@ -69,22 +74,26 @@ def expected(capacity: int) -> dict[str, Shape]:
         "flows6": (layout.KEY6_SIZE, layout.FLOW6.size, 2 * capacity),
         "tcp": (4, layout.TCP_STATE.size, capacity),
         "settings": (4, layout.SETTINGS.size, 1),
+        "links": (layout.HOP.size, layout.LINK.size, layout.LINKS),
         "punts": (4, layout.COUNTER.size, punts.SLOTS),
     }
     return {name: Shape(layout.map_name(name), *sizes[name]) for name in _NAMES}
 
 
-def _take_over(opened: Object, shape: Shape, pin: Path) -> None:
-    """Makes the object use the map that is pinned there, if it is just like ours: libbpf looks less closely."""
-    try:
-        found = KernelMap(syscalls.pinned(pin))
-    except FileNotFoundError:
-        return
-    if found.shape == shape:
-        opened.reuse(shape.name, found.descriptor)
+def _take_over(opened: Object, shapes: dict[str, Shape], pins: Path) -> None:
+    """Makes the object use the maps that are pinned there, if they are just like ours: libbpf looks less closely."""
+    found: dict[str, KernelMap] = {}
+    for name in shapes:
+        with contextlib.suppress(FileNotFoundError):
+            found[name] = KernelMap(syscalls.pinned(pins / name))
+    if {name: one.shape for name, one in found.items()} == shapes:
+        for one in found.values():
+            opened.reuse(one.shape.name, one.descriptor)
     else:
-        pin.unlink()
-    found.close()
+        for name in found:
+            (pins / name).unlink()
+    for one in found.values():
+        one.close()
 
 
 def _pin(opened: Object, shapes: dict[str, Shape], pins: Path) -> None:
@@ -95,13 +104,14 @@ def _pin(opened: Object, shapes: dict[str, Shape], pins: Path) -> None:
             os.close(descriptor)
 
 
-def _loaded(opened: Object, shapes: dict[str, Shape]) -> Loaded:
+def _loaded(opened: Object, shapes: dict[str, Shape], xdp: bool) -> Loaded:
     cpus = possible_cpus()
-    flows4, flows6, tcp, settings, counters = (
+    flows4, flows6, tcp, settings, links, counters = (
         KernelMap(opened.map(shape.name), cpus if name == "punts" else 1) for name, shape in shapes.items()
     )
-    maps = FlowMaps(flows4, flows6, tcp, settings, counters, Program(opened.program(_FREEZE), _FREEZE))
-    return Loaded(Program(opened.program(_TC), _TC), maps, maps.adopt())
+    maps = FlowMaps(flows4, flows6, tcp, settings, links, counters, Program(opened.program(_FREEZE), _FREEZE))
+    driver = Program(opened.program(_XDP), _XDP) if xdp else None
+    return Loaded(Program(opened.program(_TC), _TC), maps, maps.adopt(), driver)
 
 
 def possible_cpus(path: Path = Path("/sys/devices/system/cpu/possible")) -> int:

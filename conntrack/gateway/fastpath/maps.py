@@ -58,6 +58,7 @@ class FlowMaps:
         flows6: KernelMap,
         tcp: KernelMap,
         settings: KernelMap,
+        links: KernelMap,
         punts: KernelMap,
         freezer: Program,
     ) -> None:
@@ -65,6 +66,7 @@ class FlowMaps:
         self._flows6 = flows6
         self._tcp = tcp
         self._settings = settings
+        self._links = links
         self._punts = punts
         self._freezer = freezer
         self._slots = Slots(tcp.shape.capacity)
@@ -167,9 +169,17 @@ class FlowMaps:
         """Makes entries of every other generation stale at once; 0 switches the fast path off."""
         self._settings.put(_INDEX.pack(0), layout.SETTINGS.pack(generation))
 
+    def set_link(self, interface: int, next_hop: bytes, destination: bytes, source: bytes) -> None:
+        """Tells XDP a next hop's hardware address and our own there, 6 bytes each; next_hop b"": our own alone."""
+        self._links.put(layout.HOP.pack(interface, next_hop), layout.LINK.pack(destination, source))
+
+    def forget_link(self, interface: int, next_hop: bytes) -> None:
+        """XDP leaves packets to this next hop to tc from now on."""
+        self._links.remove(layout.HOP.pack(interface, next_hop))
+
     def close(self) -> None:
         """Gives all descriptors back; what is pinned or attached stays."""
-        for one in (self._flows4, self._flows6, self._tcp, self._settings, self._punts):
+        for one in (self._flows4, self._flows6, self._tcp, self._settings, self._links, self._punts):
             one.close()
         self._freezer.close()
 

@@ -80,6 +80,16 @@ struct settings {
 	__u32 zero;
 };
 
+/* For XDP: a next hop's hardware address and ours; with address 0 ours alone. */
+struct hop {
+	__u32 interface;
+	__be32 address[4];
+};
+
+struct link {
+	__u8 destination[6], source[6];
+};
+
 LAYOUT_IS_AS_IN_PYTHON
 
 /* max_entries of flows and states are set before loading (loader.py). */
@@ -112,6 +122,13 @@ struct {
 	__type(key, __u32);
 	__type(value, struct settings);
 } MAP(settings) SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, LINKS);
+	__type(key, struct hop);
+	__type(value, struct link);
+} MAP(links) SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

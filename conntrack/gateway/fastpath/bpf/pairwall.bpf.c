@@ -6,7 +6,7 @@
  * fail, and then the packet is dropped.
  */
 #include <linux/pkt_cls.h>
-#include "translate.h"
+#include "xdp.h"
 
 static __always_inline void set_mark(struct __sk_buff *skb, const struct flow *flow)
 {
@@ -80,6 +80,32 @@ SEC("tc")
 int pairwall_tc(struct __sk_buff *skb)
 {
 	return tc(skb, ETH_HLEN);
+}
+
+SEC("xdp")
+int pairwall_xdp(struct xdp_md *context)
+{
+	struct frame frame = {
+		.context = context,
+		.data = (void *)(long)context->data,
+		.end = (void *)(long)context->data_end,
+		.length = context->data_end - context->data,
+		.link = ETH_HLEN,
+	};
+	struct packet packet = { .interface = context->ingress_ifindex };
+	struct ethhdr *ether = frame.data;
+	int punt = PUNT_NOT_CARRIED;
+
+	if ((void *)(ether + 1) > frame.end || !is_ours(ether, packet.interface))
+		return XDP_PASS;
+	if (ether->h_proto == bpf_htons(ETH_P_IP))
+		punt = xdp4(&frame, &packet);
+	else if (ether->h_proto == bpf_htons(ETH_P_IPV6))
+		punt = xdp6(&frame, &packet);
+	if (punt && punt != PUNT_NEIGHBOUR)
+		return XDP_PASS;
+	count(punt);
+	return punt ? XDP_PASS : XDP_REDIRECT;
 }
 
 /* Run by user space before it takes TCP connections back (maps.py): after the link header come their (slot, owner). On
