@@ -40,6 +40,7 @@ COLUMNS = (
     Column("EXPIRES", lambda flow: duration(flow["timeout"]), right=True),
     Column("PACKETS", lambda flow: flow["original"]["packets"] + flow["reply"]["packets"], right=True),
     Column("BYTES", lambda flow: amount(flow["original"]["bytes"] + flow["reply"]["bytes"]), right=True),
+    Column("PATH", lambda flow: flow["path"]),
     Column("RULE", lambda flow: flow["rule"]),
 )
 #: filter → help; options are named after the filters of service/filters.py

@@ -173,11 +173,15 @@ class Manager(Offload):
     def sweep(self, now: float) -> Iterable[None]:
         """Reads all entries, a batch at each step, and brings the connections' counters and deadlines up to date."""
         counters = self._engine.counters
+        known = self.carried.get
         for batch in self._maps.readings():
             for owner, flags, last_seen, packets, octets in batch:
-                record = self.carried.get(owner)
-                if record is not None:
-                    record.read(bool(flags & layout.REPLY), packets, octets, last_seen, counters, now)
+                record = known(owner)
+                if record is None:
+                    continue
+                reply = flags & layout.REPLY != 0
+                if packets != (record.reply if reply else record.original).packets:  # most are idle at any moment
+                    record.read(reply, packets, octets, last_seen, counters, now)
             yield
 
     def take_over(self, record: Carried) -> None:

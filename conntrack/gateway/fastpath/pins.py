@@ -31,6 +31,17 @@ def folder(root: Path = ROOT) -> Path:
     return root / f"net{namespace()}"
 
 
+def made(root: Path = ROOT) -> Path:
+    """The same, and it is there. FastPathError: it cannot be made."""
+    here = folder(root)
+    try:
+        here.mkdir(exist_ok=True, mode=0o700)
+    except OSError as error:
+        remedy = f"the daemon's user must own {root}, as systemd/pairwall.service.d/fastpath.conf has it"
+        raise FastPathError(f"cannot make {here} ({error.strerror})", remedy, error.errno or 0) from error
+    return here
+
+
 def ready(root: Path = ROOT) -> None:
     """Makes sure that there is a BPF file system. FastPathError: there is none, and it cannot be mounted."""
     if mounted(root):

@@ -100,8 +100,7 @@ class Stand:
 def open_stand(capacity: int, root: Path = pins.ROOT) -> Stand:
     """Loads the program, with the maps of an earlier process if it left any. FastPathError: it cannot be had."""
     found = loader.find_object()
-    here = pins.folder(root)
-    here.mkdir(exist_ok=True, mode=0o700)
+    here = pins.made(root)
     try:
         stand = Stand(loader.load(found, capacity, here), here)
     except FastPathError:

@@ -16,10 +16,10 @@ def test_a_table(ask: Run, script: Script, web: Item, ping: Item) -> None:
     ran = ask("flows", "list")
     assert ran.code == OK
     assert [line.split() for line in ran.lines] == [
-        "ID PROTO STATE SOURCE DESTINATION LEAVES AS ZONES EXPIRES PACKETS BYTES RULE".split(),
+        "ID PROTO STATE SOURCE DESTINATION LEAVES AS ZONES EXPIRES PACKETS BYTES PATH RULE".split(),
         "7 tcp ESTABLISHED 192.168.10.5:40000 1.1.1.1:443 from 203.0.113.5:40001 "
-        "lan>wan 4d23h 18 10.0k outbound (rules.yaml:12)".split(),
-        "8 icmp - 192.168.10.5:77 192.168.10.1 - lan>self 29s 1 84 -".split(),
+        "lan>wan 4d23h 18 10.0k slow outbound (rules.yaml:12)".split(),
+        "8 icmp - 192.168.10.5:77 192.168.10.1 - lan>self 29s 1 84 slow -".split(),
     ]
 
 
