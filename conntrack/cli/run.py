@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 from pathlib import Path
 
 from conntrack.cli.options import epilog
@@ -51,6 +52,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Called by main."""
+    gc.disable()  # all that start makes is to stay: service/memory.py takes over once it is done
     from conntrack.service.daemon import Options, serve
 
     return serve(
