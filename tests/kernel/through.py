@@ -33,18 +33,24 @@ class Crossing:
         self._host = gateway()
         self._port = FIRST_PORT
         self._serial = 0
+        self._flows: set[bytes] = set()  # of the sequence that is played
         self.packets = 0
         self.agreed = 0
 
     def play(self, sequence: Sequence) -> Disagreement | None:
         """The first disagreement, if there is one."""
-        self._forget_ours()
         # of UDP-Lite the kernel sums the pseudo header with UDP's protocol number, so that no right checksum passes
         self._kernel.set("nf_conntrack_checksum", int(not plain_sums(sequence)))
         self._port = self._port + 1 if self._port < LAST_PORT else FIRST_PORT
         trace = Trace(version=sequence.version)
         for host in trace.sides.values():
             host.port = self._port  # ICMP's identifier
+        try:
+            return self._play(sequence, trace)
+        finally:
+            self._forget()
+
+    def _play(self, sequence: Sequence, trace: Trace) -> Disagreement | None:
         arrived: dict[str, bytes] = {}
         flow = b""
         for place, line in enumerate(sequence.lines):
@@ -54,8 +60,7 @@ class Crossing:
                 continue
             if kind != "error":
                 flow = key_or(raw, flow)
-            if not place and flow:
-                self._kernel.forget(flow)
+                self._flows.add(flow)
             self.packets += 1
             theirs, ours = self._theirs(side, raw, flow), self._ours(side, raw, flow)
             if theirs.moved(raw) and ours.moved(raw) and theirs.outcome.agrees(ours.outcome):
@@ -66,8 +71,6 @@ class Crossing:
                 return Disagreement(sequence, place, theirs, ours, listed)
             self.agreed += 1
             arrived["wan" if side == "lan" else "lan"] = theirs.left
-        if flow:
-            self._kernel.forget(flow)
         return None
 
     def smallest(self, found: Disagreement) -> Disagreement:
@@ -142,7 +145,12 @@ class Crossing:
             (connection.original.packets, connection.reply.packets),
         )
 
-    def _forget_ours(self) -> None:
+    def _forget(self) -> None:
+        """Leaves nothing of a sequence on either side: a port taken at random may be the next one's."""
+        for flow in self._flows:
+            if flow:
+                self._kernel.forget(flow)
+        self._flows.clear()
         engine = self._host.engine
         for connection in list(engine.table.connections()):
             engine.end(connection, DELETED, self._host.now)
