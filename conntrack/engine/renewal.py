@@ -36,6 +36,7 @@ def _settle(state: State, trackers: Trackers, policy: Policy) -> None:
     settings = policy.settings
     state.table.limit = settings.connections
     state.table.limit_sources(settings.per_source)
+    state.ports.hold_down = settings.hold_down
     trackers.configure(settings.timeouts, settings.loose, settings.liberal)
 
 

@@ -33,6 +33,7 @@ class SourceTranslation:
         self._choice: Choice | None = None
         self._exclusive = False
         self._open: NatRule | None = None  # the rule, if the mapping it makes lets anybody in
+        self._now = 0.0
         self.failure: i64 = reason.NAT_EXHAUSTED
         self.plain: bytes = b""
         self.outbound: i64 = 0  # the interface that the last one is masqueraded behind, 0 for none
@@ -45,6 +46,7 @@ class SourceTranslation:
         """
         self._choice = None
         self._open = None
+        self._now = query.now
         self.plain = b""
         self.outbound = 0
         if query.zone_in == SELF or query.zone_out == SELF:
@@ -101,7 +103,7 @@ class SourceTranslation:
         return self._choose(forward, address, rule.port_low, rule.port_high, rule.endpoint_independent)
 
     def _choose(self, forward: bytes, address: bytes, low: i64, high: i64, exclusive: bool) -> bytes:
-        choice = self._state.chooser.choose(forward, address, low, high, exclusive)
+        choice = self._state.chooser.choose(forward, address, low, high, exclusive, self._now)
         self._choice = choice
         self._exclusive = exclusive
         self.failure = reason.NAT_EXHAUSTED if choice.use is not None else reason.NAT_CLASH

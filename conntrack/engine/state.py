@@ -59,7 +59,7 @@ class State:
         if isinstance(rule, Rule):
             rule.packets += connection.original.packets + connection.reply.packets
             rule.octets += connection.original.octets + connection.reply.octets
-        self.ports.release(connection)
+        self.ports.release(connection, now)
         self.table.remove(connection)
 
     def settle(self, connection: Connection, state: i64, status: i64) -> None:

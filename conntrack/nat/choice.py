@@ -42,7 +42,7 @@ class Chooser:
         self._ports = ports
         self._random = random
 
-    def choose(self, forward: bytes, address: bytes, low: i64, high: i64, exclusive: bool) -> Choice:
+    def choose(self, forward: bytes, address: bytes, low: i64, high: i64, exclusive: bool, now: float = 0.0) -> Choice:
         """The outside port for a packet whose key (destination already translated) is `forward`.
 
         address: the outside address; low–high: the ports that the rule allows, 0–0 for the source port's class;
@@ -54,7 +54,7 @@ class Chooser:
             self._without_ports(forward, address, choice)
             return choice
         choice.use = self._ports.use(int(protocol), address)
-        probe = Probe(forward, address)
+        probe = Probe(forward, address, now)
         mapping = self._ports.mapping(inside_of(forward))
         if mapping is not None and mapping.use is choice.use:
             self._reuse(mapping, probe, choice)
@@ -71,7 +71,7 @@ class Chooser:
         choice = Choice()
         if int(forward[0]) in PORTED:
             size = 4 if len(forward) == 14 else 16
-            probe = Probe(forward, forward[2 : 2 + size])
+            probe = Probe(forward, forward[2 : 2 + size], 0.0)
             low, high = port_class(probe.protocol, probe.port)
             self._search(probe, low, high, 1, False, choice)
         return choice.reply
@@ -128,6 +128,8 @@ class Chooser:
         use = choice.use
         if use is not None and (int(port) in use.exclusive or (exclusive and use.holders(port) > 0)):
             return False
+        if use is not None and use.rests(port, probe.inside, probe.now):
+            return False
         choice.reply = reply
         choice.port = port
         return True
@@ -136,8 +138,10 @@ class Chooser:
 class Probe:
     """Builds the reply key of one socket pair for any outside port."""
 
-    def __init__(self, forward: bytes, address: bytes) -> None:
+    def __init__(self, forward: bytes, address: bytes, now: float) -> None:
         size: i64 = len(address)
+        self.inside = forward[2 : 2 + size]
+        self.now = now
         ports = 2 + 2 * size
         self.protocol: i64 = forward[0]
         self.port: i64 = i64(forward[ports]) << 8 | i64(forward[ports + 1])

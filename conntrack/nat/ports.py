@@ -30,6 +30,7 @@ class PortUse:
         self.used: i64 = 0  # ports that at least one connection holds
         self._holders = array("I", bytes(4 * PORTS))
         self.exclusive: set[int] = set()
+        self._resting: dict[int, Rest] = {}  # released ports that other inside hosts may not have yet
 
     def holders(self, port: i64) -> i64:
         """How many connections hold the port."""
@@ -48,6 +49,30 @@ class PortUse:
         self._holders[int(port)] = count
         if count == 0:
             self.used -= 1
+
+    def rest(self, port: i64, until: float, inside: bytes) -> None:
+        """The port is free, but until then only for the inside address that had it."""
+        self._resting[int(port)] = Rest(until, inside)
+
+    def rests(self, port: i64, inside: bytes, now: float) -> bool:
+        """Whether the port still rests for this inside address."""
+        if not self._resting:
+            return False
+        rest = self._resting.get(int(port))
+        if rest is None or rest.inside == inside:
+            return False
+        if rest.until > now:
+            return True
+        del self._resting[int(port)]
+        return False
+
+
+class Rest:
+    """A released port's rest."""
+
+    def __init__(self, until: float, inside: bytes) -> None:
+        self.until = until
+        self.inside = inside
 
 
 class Mapping:
@@ -70,6 +95,7 @@ class Ports:
         self._mappings: dict[bytes, Mapping] = {}
         self._open: dict[bytes, Mapping] = {}  # by protocol, outside address and port: those that let anybody in
         self.own: set[int] = set()
+        self.hold_down = 0.0  # seconds that a released port rests (RFC 6888 REQ-8); 0: none
 
     def use(self, protocol: int, address: bytes) -> PortUse:
         """The counters of one outside address and protocol."""
@@ -131,22 +157,28 @@ class Ports:
                 self._open[outside_of(use, port)] = mapping
         self.join(connection, mapping)
 
-    def release(self, connection: Connection) -> None:
+    def release(self, connection: Connection, now: float = 0.0) -> None:
         """Takes back what an ending connection held."""
         held = connection.mapping
         if held is None:
             return
         connection.mapping = None
         if isinstance(held, PortUse):
-            held.give(outside_port(connection.reply.key))
+            self._free(held, outside_port(connection.reply.key), connection.original.key, now)
         elif isinstance(held, Mapping):
-            held.use.give(held.port)
+            self._free(held.use, held.port, held.inside, now)
             held.references -= 1
             if held.references == 0:
                 held.use.exclusive.discard(int(held.port))
                 del self._mappings[held.inside]
                 if held.rule is not None:
                     del self._open[outside_of(held.use, held.port)]
+
+    def _free(self, use: PortUse, port: i64, inside: bytes, now: float) -> None:
+        """One holder less; the last one's port rests. inside: protocol, space, inside address, and whatever follows."""
+        use.give(port)
+        if self.hold_down > 0.0 and use.holders(port) == 0:
+            use.rest(port, now + self.hold_down, inside[2 : 2 + len(use.address)])
 
 
 def inside_of(key: bytes) -> bytes:

@@ -181,6 +181,9 @@ class Settings(Node):
         description="At an orderly end of the daemon: `detach` the fast path, or let it `keep` carrying its "
         "connections until the next start.",
     )
+    port_hold_down: fields.Pause = stated(
+        "off", "How long an outside port that NAT chose rests once it is free, before another inside host may get it."
+    )
     held_back_refresh: fields.Duration = stated(
         "5s", "How often the gateway's own ports, which NAT never hands out, are read again."
     )

@@ -124,6 +124,7 @@ ZoneLimits = Annotated[
     PlainValidator(zone_limits),
     WithJsonSchema({"anyOf": [WORD, {"type": "object", "additionalProperties": WORD}]}),
 ]
+Pause = Annotated[int, PlainValidator(units.pause), WithJsonSchema(WORD)]
 Duration = Annotated[int, PlainValidator(units.duration), WithJsonSchema(WORD)]
 QueueNumber = Annotated[int, PlainValidator(queue_number), WithJsonSchema({"type": "integer", "minimum": 0})]
 Port = Annotated[int, PlainValidator(units.port), WithJsonSchema({"type": "integer", "minimum": 1, "maximum": 65535})]

@@ -163,6 +163,7 @@ class Settings:
     def __init__(self) -> None:
         self.connections = 262144
         self.per_source = 0
+        self.hold_down = 0.0  # how long a released outside port rests
         self.per_zone: list[int] = []  # by zone number; may be shorter than there are zones
         self.loose = True
         self.liberal = False

@@ -91,6 +91,11 @@ def duration(raw: Any) -> int:
     return seconds
 
 
+def pause(raw: Any) -> int:
+    """Whole seconds as in `duration`, or 0 for `off`."""
+    return 0 if text(raw, 'a duration, or "off"') == "off" else duration(raw)
+
+
 def rate(raw: Any) -> Rate:
     """`5/minute`, `50/second per source`, `10/second burst 20`; the burst is the count where none is named."""
     word = text(raw, "a rate")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from tests.host import Host
-from tests.unit.conformance.office import FULL_CONE, LINKS, RULES, office, outside
+from tests.unit.conformance.office import FULL_CONE, LINKS, MAPPING, RULES, office, outside, port
 
 
 def limited(settings: str) -> Host:
@@ -55,6 +55,29 @@ def test_rfc6888_req_7_endpoint_independent_filtering() -> None:
     assert host.arrive("wan", "udp 198.51.100.10:99 > 203.0.113.1:5000").startswith("lan ")
 
 
+def resting() -> Host:
+    """Two outside ports, rest, and one of them just released by 192.168.10.5."""
+    more = MAPPING + ", ports: 6000-6001"
+    host = Host(RULES % more + "\nsettings: {port-hold-down: 120s}\n", LINKS)
+    host.arrive("lan", "udp 192.168.10.5:6000 > 198.51.100.9:53")
+    host.wait(31)
+    assert len(host.engine.table) == 0
+    return host
+
+
+def test_rfc6888_req_8_a_released_port_rests() -> None:
+    host = resting()
+    assert port(host.arrive("lan", "udp 192.168.10.6:6000 > 198.51.100.9:53")) == 6001
+    assert host.arrive("lan", "udp 192.168.10.7:6000 > 198.51.100.9:53") == "reject prohibited"
+    host.wait(120)
+    assert port(host.arrive("lan", "udp 192.168.10.7:6000 > 198.51.100.9:53")) == 6000
+
+
+def test_rfc6888_req_8_the_same_host_may_have_it_again_at_once() -> None:
+    host = resting()
+    assert port(host.arrive("lan", "udp 192.168.10.5:6000 > 198.51.100.9:53")) == 6000
+
+
 def test_rfc6888_req_11_no_room_drops_tells_and_takes_nothing_from_others() -> None:
     host = office(", ports: 6000-6001")
     for last in (5, 6):
@@ -66,8 +89,8 @@ def test_rfc6888_req_11_no_room_drops_tells_and_takes_nothing_from_others() -> N
 def test_rfc6888_req_11c_a_full_table_gives_up_what_was_never_answered() -> None:
     """Not what the RFC asks for: a flood of SYNs would keep everybody out otherwise. A live connection stays."""
     host = limited("{connections: 2}")
-    for port in (5000, 5001, 5002):
-        assert host.arrive("lan", f"udp 192.168.10.5:{port} > 198.51.100.9:53").startswith("wan ")
+    for source in (5000, 5001, 5002):
+        assert host.arrive("lan", f"udp 192.168.10.5:{source} > 198.51.100.9:53").startswith("wan ")
     assert len(host.engine.table) == 2
 
 
