@@ -32,6 +32,7 @@ CAPACITY = 64
 REDIRECT = 7  # TC_ACT_REDIRECT
 PASS = -1  # TC_ACT_UNSPEC
 XDP_PASS, XDP_REDIRECT = 2, 4
+LINK = 1
 #: hardware addresses: ours (of frames on the bench, and of what is sent on), and every next hop's
 OURS, NEXT = bytes(6), bytes((2, 0, 0, 0, 0, 9))
 
@@ -118,10 +119,7 @@ class Bench:
         """The same at the driver, with XDP; marks and GSO packets are not there yet."""
         assert self._driver is not None
         kind = b"\x86\xdd" if (version or raw[0] >> 4) == 6 else b"\x08\x00"
-        self.maps.set_link(INTERFACE, b"", bytes(6), OURS)
-        for batch in list(self.maps.entries()):
-            for _, flow in batch:
-                self.maps.set_link(INTERFACE, flow.next_hop, NEXT, OURS)
+        self.maps.set_link(LINK, NEXT, OURS, OURS)
         run = self._driver.run(OURS + bytes(6) + kind + raw)
         self._counts = self.maps.punts()
         if run.action == XDP_REDIRECT:
@@ -134,7 +132,8 @@ class Bench:
     def offer(self, key: bytes, leaves: bytes, state: bytes = b"", **fields: int) -> Offer:
         """A connection whose packets come with `key` and leave with the pair `leaves`; fields of both entries."""
         size = 4 if len(key) == 14 else 16
-        shared = {"inbound": INTERFACE, "outbound": INTERFACE, "mtu": 65535, "generation": 1, "owner": 1, **fields}
+        shared = {"inbound": INTERFACE, "outbound": INTERFACE, "mtu": 65535, "generation": 1, "owner": 1}
+        shared |= {"link": LINK, **fields}
         original = Flow(pair=leaves, next_hop=leaves[size : 2 * size], **shared)
         back = invert(key)[2:]
         reply = Flow(pair=back, next_hop=back[size : 2 * size], **{**shared, "flags": fields.get("flags", 0) | 1})

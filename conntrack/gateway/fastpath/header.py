@@ -81,7 +81,6 @@ def assertions() -> list[str]:
         "flow6": layout.FLOW6_FIELDS[len(layout.HEAD_FIELDS) :],
         "tcp_state": layout.TCP_FIELDS,
         "settings": layout.SETTINGS_FIELDS,
-        "hop": layout.HOP_FIELDS,
         "link": layout.LINK_FIELDS,
     }
     lines = []

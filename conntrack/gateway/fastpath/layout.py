@@ -41,7 +41,8 @@ HEAD_FIELDS: Final[Fields] = (
     ("slot", "I"),  # of the TCP state, which both directions share
     ("owner", "I"),  # Connection.identity, 32 bits of it; a slot with another owner is not ours any more
     ("mark", "I"),  # packet mark; 0 leaves it
-    ("generation", "I"),  # entries of another generation than the settings' are stale
+    ("generation", "H"),  # entries of another generation than the settings' are stale
+    ("link", "H"),  # XDP: where the hardware addresses are; 0 leaves the flow to tc
     ("mtu", "H"),  # largest IP packet that the way out takes
     ("flags", "B"),
     ("tos", "B"),
@@ -78,10 +79,9 @@ TCP_FIELDS: Final[Fields] = (
 )
 #: the one element of the settings map. generation 0 is never that of a flow: it switches all of them off
 SETTINGS_FIELDS: Final[Fields] = (("generation", "I"), ("", "4x"))
-#: XDP: a next hop's hardware address and our own; all-zero addresses stand for the interface itself
-HOP_FIELDS: Final[Fields] = (("interface", "I"), ("address", "16s"))
-LINK_FIELDS: Final[Fields] = (("destination", "6s"), ("source", "6s"))
-#: next hops that XDP has room for; the rest goes by tc
+#: XDP: hardware addresses of the next hop, of ours there, and of ours where packets come in; valid: 0 or 1
+LINK_FIELDS: Final[Fields] = (("destination", "6s"), ("source", "6s"), ("ours", "6s"), ("valid", "H"))
+#: ways that XDP has room for, the one of index 0 is none
 LINKS: Final = 4096
 
 
@@ -100,7 +100,6 @@ FLOW4: Final = packed(FLOW4_FIELDS)
 FLOW6: Final = packed(FLOW6_FIELDS)
 TCP_STATE: Final = packed(TCP_FIELDS)
 SETTINGS: Final = packed(SETTINGS_FIELDS)
-HOP: Final = packed(HOP_FIELDS)
 LINK: Final = packed(LINK_FIELDS)
 COUNTER: Final = Struct("=Q")
 
@@ -142,6 +141,7 @@ class Flow:
     last_seen: int = 0
     packets: int = 0
     octets: int = 0
+    link: int = 0
 
     def pack(self) -> bytes:
         """The entry as bytes."""
@@ -153,6 +153,7 @@ class Flow:
             self.owner,
             self.mark,
             self.generation,
+            self.link,
             self.mtu,
             self.flags,
             self.tos,
@@ -167,10 +168,11 @@ class Flow:
 def unpack_flow(raw: bytes) -> Flow:
     """An entry of either family from its bytes."""
     layout = FLOW4 if len(raw) == FLOW4.size else FLOW6
-    outbound, inbound, slot, owner, mark, generation, mtu, flags, tos, seen, packets, octets, pair, hop = layout.unpack(
-        raw
+    outbound, inbound, slot, owner, mark, generation, link, *rest = layout.unpack(raw)
+    mtu, flags, tos, seen, packets, octets, pair, hop = rest
+    return Flow(
+        pair, hop, inbound, outbound, mtu, generation, flags, tos, mark, slot, owner, seen, packets, octets, link
     )
-    return Flow(pair, hop, inbound, outbound, mtu, generation, flags, tos, mark, slot, owner, seen, packets, octets)
 
 
 class Usage(NamedTuple):

@@ -74,7 +74,7 @@ def expected(capacity: int) -> dict[str, Shape]:
         "flows6": (layout.KEY6_SIZE, layout.FLOW6.size, 2 * capacity),
         "tcp": (4, layout.TCP_STATE.size, capacity),
         "settings": (4, layout.SETTINGS.size, 1),
-        "links": (layout.HOP.size, layout.LINK.size, layout.LINKS),
+        "links": (4, layout.LINK.size, layout.LINKS),
         "punts": (4, layout.COUNTER.size, punts.SLOTS),
     }
     return {name: Shape(layout.map_name(name), *sizes[name]) for name in _NAMES}

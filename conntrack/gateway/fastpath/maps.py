@@ -166,16 +166,16 @@ class FlowMaps:
         return int(layout.SETTINGS.unpack(raw)[0]) if raw else 0
 
     def set_generation(self, generation: int) -> None:
-        """Makes entries of every other generation stale at once; 0 switches the fast path off."""
+        """Makes entries of every other generation (1–65535) stale at once; 0 switches the fast path off."""
         self._settings.put(_INDEX.pack(0), layout.SETTINGS.pack(generation))
 
-    def set_link(self, interface: int, next_hop: bytes, destination: bytes, source: bytes) -> None:
-        """Tells XDP a next hop's hardware address and our own there, 6 bytes each; next_hop b"": our own alone."""
-        self._links.put(layout.HOP.pack(interface, next_hop), layout.LINK.pack(destination, source))
+    def set_link(self, link: int, destination: bytes, source: bytes, ours: bytes) -> None:
+        """Tells XDP a way (Flow.link, 1 to layout.LINKS − 1): hardware addresses as layout.LINK_FIELDS says."""
+        self._links.put(_INDEX.pack(link), layout.LINK.pack(destination, source, ours, 1))
 
-    def forget_link(self, interface: int, next_hop: bytes) -> None:
-        """XDP leaves packets to this next hop to tc from now on."""
-        self._links.remove(layout.HOP.pack(interface, next_hop))
+    def forget_link(self, link: int) -> None:
+        """XDP leaves packets of this way to tc from now on."""
+        self._links.put(_INDEX.pack(link), bytes(layout.LINK.size))
 
     def close(self) -> None:
         """Gives all descriptors back; what is pinned or attached stays."""
@@ -255,4 +255,4 @@ class FlowMaps:
 def usage(raw: bytes) -> Usage:
     """What an entry has done."""
     fields = layout.HEAD.unpack_from(raw)
-    return Usage(fields[10], fields[11], fields[9])
+    return Usage(fields[11], fields[12], fields[10])

@@ -21,8 +21,7 @@ TOO_BIG: Final = 10
 FROZEN: Final = 11
 CLOSING: Final = 12
 WINDOW: Final = 13
-NEIGHBOUR: Final = 14
-FAILED: Final = 15
+FAILED: Final = 14
 
 #: number → (name, meaning); the first is no punt
 PUNTS: Final[dict[int, tuple[str, str]]] = {
@@ -40,7 +39,6 @@ PUNTS: Final[dict[int, tuple[str, str]]] = {
     FROZEN: ("frozen", "the flow is being handed back"),
     CLOSING: ("closing", "a FIN or RST"),
     WINDOW: ("window", "outside the TCP window, or to be passed without being believed"),
-    NEIGHBOUR: ("neighbour", "XDP: the next hop's address is not known"),
     FAILED: ("failed", "the kernel refused to change the packet"),
 }
 

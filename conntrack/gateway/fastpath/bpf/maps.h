@@ -38,7 +38,7 @@ struct flow {
 	__u32 outbound, inbound;
 	__u32 slot, owner;
 	__u32 mark;
-	__u32 generation;
+	__u16 generation, link;
 	__u16 mtu;
 	__u8 flags, tos;
 	__u32 last_seen;
@@ -80,14 +80,11 @@ struct settings {
 	__u32 zero;
 };
 
-/* For XDP: a next hop's hardware address and ours; with address 0 ours alone. */
-struct hop {
-	__u32 interface;
-	__be32 address[4];
-};
-
+/* For XDP: the hardware addresses of a flow's way, of which many flows have the same. */
 struct link {
 	__u8 destination[6], source[6];
+	__u8 ours[6]; /* where they come in */
+	__u16 valid;
 };
 
 LAYOUT_IS_AS_IN_PYTHON
@@ -124,9 +121,9 @@ struct {
 } MAP(settings) SEC(".maps");
 
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, LINKS);
-	__type(key, struct hop);
+	__type(key, __u32);
 	__type(value, struct link);
 } MAP(links) SEC(".maps");
 

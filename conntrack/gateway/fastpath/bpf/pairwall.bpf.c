@@ -96,16 +96,16 @@ int pairwall_xdp(struct xdp_md *context)
 	struct ethhdr *ether = frame.data;
 	int punt = PUNT_NOT_CARRIED;
 
-	if ((void *)(ether + 1) > frame.end || !is_ours(ether, packet.interface))
+	if ((void *)(ether + 1) > frame.end)
 		return XDP_PASS;
 	if (ether->h_proto == bpf_htons(ETH_P_IP))
 		punt = xdp4(&frame, &packet);
 	else if (ether->h_proto == bpf_htons(ETH_P_IPV6))
 		punt = xdp6(&frame, &packet);
-	if (punt && punt != PUNT_NEIGHBOUR)
-		return XDP_PASS;
-	count(punt);
-	return punt ? XDP_PASS : XDP_REDIRECT;
+	if (punt)
+		return XDP_PASS; /* the tc program counts why, if it does not send it on itself */
+	count(PUNT_FORWARDED);
+	return XDP_REDIRECT;
 }
 
 /* Run by user space before it takes TCP connections back (maps.py): after the link header come their (slot, owner). On

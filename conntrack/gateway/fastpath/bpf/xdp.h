@@ -7,26 +7,18 @@
 #pragma once
 #include "translate.h"
 
-static __always_inline struct link *link_to(__u32 interface, const __be32 *next_hop, int words)
+/* The way of a flow's packets, if it is known and the frame is for us: in promiscuous mode others' come in as well. */
+static __always_inline struct link *link_of(const struct frame *frame, const struct flow *flow)
 {
-	struct hop hop = { .interface = interface };
+	__u32 index = flow->link;
+	struct link *link = bpf_map_lookup_elem(&MAP(links), &index);
+	const __u16 *to = frame->data;
 
-	for (int at = 0; at < words; at++)
-		hop.address[at] = next_hop[at];
-	return bpf_map_lookup_elem(&MAP(links), &hop);
-}
+	if (!link || !link->valid || flow->mark || (void *)(to + 3) > frame->end)
+		return NULL; /* a mark is for tc to set */
+	const __u16 *us = (const __u16 *)link->ours;
 
-/* Whether the frame is for us: a NIC in promiscuous mode brings others' as well. */
-static __always_inline bool is_ours(const struct ethhdr *ether, __u32 interface)
-{
-	struct link *own = link_to(interface, NULL, 0);
-	const __u16 *to = (const __u16 *)ether->h_dest;
-
-	if (!own)
-		return false;
-	const __u16 *us = (const __u16 *)own->source;
-
-	return to[0] == us[0] && to[1] == us[1] && to[2] == us[2];
+	return to[0] == us[0] && to[1] == us[1] && to[2] == us[2] ? link : NULL;
 }
 
 static __always_inline __be16 patched(__be16 checksum, __u32 difference)
@@ -84,12 +76,12 @@ static __always_inline int xdp4(struct frame *frame, struct packet *packet)
 		return punt;
 	struct flow4 *flow = bpf_map_lookup_elem(&MAP(flows4), &key);
 
-	if (!flow || flow->flow.mark)
+	if (!flow)
 		return PUNT_MISS;
-	struct link *link = link_to(flow->flow.outbound, &flow->next_hop, 1);
+	struct link *link = link_of(frame, &flow->flow);
 
 	if (!link)
-		return PUNT_NEIGHBOUR;
+		return PUNT_MISS;
 	punt = judge(frame, packet, &flow->flow);
 	if (punt)
 		return punt;
@@ -121,12 +113,12 @@ static __always_inline int xdp6(struct frame *frame, struct packet *packet)
 		return punt;
 	struct flow6 *flow = bpf_map_lookup_elem(&MAP(flows6), &key);
 
-	if (!flow || flow->flow.mark)
+	if (!flow)
 		return PUNT_MISS;
-	struct link *link = link_to(flow->flow.outbound, flow->next_hop, 4);
+	struct link *link = link_of(frame, &flow->flow);
 
 	if (!link)
-		return PUNT_NEIGHBOUR;
+		return PUNT_MISS;
 	punt = judge(frame, packet, &flow->flow);
 	if (punt)
 		return punt;

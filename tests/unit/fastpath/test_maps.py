@@ -1,0 +1,151 @@
+"""Connections in and out of the maps."""
+
+from __future__ import annotations
+
+import pytest
+
+from conntrack.flow.pair import build, invert
+from conntrack.gateway.fastpath import layout
+from conntrack.gateway.fastpath.errors import FastPathError
+from conntrack.gateway.fastpath.maps import Offer
+from conntrack.packet.header import TCP, UDP
+from tests import segments
+from tests.host import address
+from tests.offload import CAPACITY, Bench, bench, liberal
+
+CLIENT, SERVER, OUTSIDE = address("192.168.10.5"), address("203.0.113.77"), address("203.0.113.1")
+CLIENT6, SERVER6 = address("fd10::5"), address("2001:db8::77")
+
+
+@pytest.fixture
+def program() -> Bench:
+    return bench()
+
+
+def connection(program: Bench, number: int, protocol: int = UDP, version: int = 4) -> Offer:
+    """Distinct connections; number is port and owner."""
+    source, target, outside = (CLIENT, SERVER, OUTSIDE) if version == 4 else (CLIENT6, SERVER6, CLIENT6)
+    key = build(protocol, source, target, number, 53)
+    leaves = build(protocol, outside, target, number, 53)[2:]
+    return program.offer(key, leaves, liberal(number) if protocol == TCP else b"", owner=number)
+
+
+def entries(program: Bench) -> dict[bytes, layout.Flow]:
+    return {key: flow for batch in program.maps.entries() for key, flow in batch}
+
+
+@pytest.mark.parametrize("version", [4, 6])
+@pytest.mark.parametrize("protocol", [TCP, UDP])
+def test_both_directions_go_in_and_come_out(program: Bench, protocol: int, version: int) -> None:
+    offer = connection(program, 7, protocol, version)
+    program.maps.insert(offer)
+    assert entries(program) == {offer.original_key: offer.original, offer.reply_key: offer.reply}
+    recalled = program.maps.recall(offer.original_key, offer.reply_key)
+    assert recalled is not None
+    assert recalled.original == (0, 0, 0)
+    assert bool(recalled.state) == (protocol == TCP)
+    assert entries(program) == {}
+    assert program.maps.recall(offer.original_key, offer.reply_key) is None
+
+
+def test_a_recalled_state_is_frozen_and_says_what_was_counted(program: Bench) -> None:
+    offer = connection(program, 7, TCP)
+    program.maps.insert(offer)
+    program.send(segments.ip(CLIENT, SERVER, TCP, segments.tcp((7, 53), 1, 1, 0x10)))
+    recalled = program.maps.recall(offer.original_key, offer.reply_key)
+    assert recalled is not None
+    assert recalled.original[:2] == (1, 40)
+    assert recalled.reply == (0, 0, 0)
+    assert recalled.state[61] & layout.FROZEN
+    assert program.maps.state(offer.original.slot) == recalled.state
+
+
+def test_many_go_in_and_come_out_of_both_families(program: Bench) -> None:
+    offers = [
+        connection(program, number, (TCP, UDP)[number % 2], 4 if number % 3 else 6) for number in range(1, CAPACITY + 1)
+    ]
+    assert program.maps.insert_many(offers) == CAPACITY
+    slots = [offer.original.slot for offer in offers if offer.state]
+    assert len(set(slots)) == len(slots) == CAPACITY // 2
+    assert len(entries(program)) == 2 * CAPACITY
+    found = program.maps.recall_many([(offer.original_key, offer.reply_key) for offer in offers])
+    assert all(one is not None for one in found)
+    assert [one.state[4:8] for one in found if one is not None and one.state] == [
+        offer.state[4:8] for offer in offers if offer.state
+    ]
+    assert entries(program) == {}
+
+
+def test_more_than_fit_go_in_as_far_as_they_fit(program: Bench) -> None:
+    """Replies go in first, so that those of the last ones take the room of originals, and go again."""
+    offers = [connection(program, number) for number in range(1, CAPACITY + 10)]
+    count = program.maps.insert_many(offers)
+    assert CAPACITY - 9 <= count < CAPACITY
+    assert set(entries(program)) == {key for offer in offers[:count] for key in (offer.original_key, offer.reply_key)}
+
+
+def test_one_more_than_fits_leaves_nothing_behind(program: Bench) -> None:
+    offers = [connection(program, number) for number in range(1, CAPACITY + 1)]
+    assert program.maps.insert_many(offers) == CAPACITY
+    with pytest.raises(FastPathError, match="full"):
+        program.maps.insert(connection(program, CAPACITY + 1))
+    assert len(entries(program)) == 2 * CAPACITY
+
+
+def test_more_tcp_states_than_fit_leave_nothing_behind(program: Bench) -> None:
+    offers = [connection(program, number, TCP) for number in range(1, CAPACITY + 10)]
+    assert program.maps.insert_many(offers) == CAPACITY
+    with pytest.raises(FastPathError, match="no room"):
+        program.maps.insert(offers[-1])
+    assert len(entries(program)) == 2 * CAPACITY
+
+
+def test_a_slot_is_free_again_after_its_connection(program: Bench) -> None:
+    for number in range(1, 3 * CAPACITY):
+        offer = connection(program, number, TCP)
+        program.maps.insert(offer)
+        program.maps.recall(offer.original_key, offer.reply_key)
+    assert program.maps.insert_many([connection(program, number, TCP) for number in range(1, CAPACITY + 1)]) == CAPACITY
+
+
+def test_readings_say_who_did_what(program: Bench) -> None:
+    program.maps.insert(connection(program, 7))
+    program.maps.insert(connection(program, 8, version=6))
+    for _ in range(3):
+        program.send(segments.ip(CLIENT, SERVER, UDP, segments.udp((7, 53), b"x" * 10, 1)))
+    program.send(segments.ip(SERVER6, CLIENT6, UDP, segments.udp((53, 8), b"", 1)))
+    read = {
+        (owner, flags): (packets, octets)
+        for batch in program.maps.readings(2)
+        for owner, flags, _, packets, octets in batch
+    }
+    assert read == {(7, 0): (3, 3 * 38), (7, layout.REPLY): (0, 0), (8, 0): (0, 0), (8, layout.REPLY): (1, 48)}
+
+
+def test_a_bucket_larger_than_the_batch_is_read_nevertheless(program: Bench) -> None:
+    program.maps.insert_many([connection(program, number) for number in range(1, CAPACITY + 1)])
+    assert sum(len(batch) for batch in program.maps.readings(1)) == 2 * CAPACITY
+
+
+def test_adopted_slots_are_not_given_again(program: Bench) -> None:
+    """As a process that starts on the maps of an earlier one does."""
+    from conntrack.gateway.fastpath.slots import Slots
+
+    first = connection(program, 1, TCP)
+    program.maps.insert(first)
+    kept = program.maps._slots
+    try:
+        program.maps._slots = Slots(CAPACITY)
+        assert program.maps.adopt() == 2
+        others = [connection(program, number, TCP) for number in range(2, CAPACITY + 2)]
+        assert program.maps.insert_many(others) == CAPACITY - 1
+        assert first.original.slot not in [offer.original.slot for offer in others[:-1]]
+        program.maps.recall_many([(one.original_key, one.reply_key) for one in (first, *others[:-1])])
+    finally:
+        program.maps._slots = kept
+        kept.give(first.original.slot)
+
+
+def test_the_reply_key_of_an_offer_is_what_comes_back(program: Bench) -> None:
+    offer = connection(program, 7)
+    assert offer.reply_key == invert(offer.original_key[:2] + offer.original.pair)
