@@ -69,8 +69,9 @@ def links(here: Path) -> Iterator[tuple[int, Path]]:
     """(interface index, pin) of the links in a folder."""
     if here.exists():
         for path in sorted(here.iterdir()):
-            if path.name.startswith("link"):
-                yield int(path.name.removeprefix("link")), path
+            number = path.name.removeprefix("link")  # a map may be called something like it
+            if number.isdigit():
+                yield int(number), path
 
 
 def link(here: Path, interface: int) -> Path:
