@@ -111,4 +111,4 @@ $(STAMPS)/installed: $(STAMPS)/run $(SOURCES)
 
 outside:
 	@rm -rf $(OUTSIDE) && mkdir -p $(OUTSIDE)
-	@cp -r pyproject.toml Makefile $(wildcard tests config systemd deploy docs *.md) $(OUTSIDE)/
+	@cp -r pyproject.toml Makefile LICENSE $(wildcard tests config systemd deploy docs *.md) $(OUTSIDE)/
