@@ -44,6 +44,7 @@ class KernelMap:
         where = ctypes.addressof(self._key), ctypes.addressof(self._value)
         self._plain = syscalls.block(_SINGLE, descriptor, *where, 0)
         self._locked = syscalls.block(_SINGLE, descriptor, *where, syscalls.LOCK)
+        self._keyed = syscalls.block(_SINGLE, descriptor, where[0], 0, 0)  # removing takes no value
 
     def look(self, key: bytes, locked: bool = False) -> bytes | None:
         """The value of a key. locked: as one piece, in a map whose values have a lock."""
@@ -66,7 +67,7 @@ class KernelMap:
     def remove(self, key: bytes) -> bool:
         """Removes a key; whether it was there."""
         self._key.raw = key
-        result = syscalls.call(syscalls.MAP_DELETE, self._plain)
+        result = syscalls.call(syscalls.MAP_DELETE, self._keyed)
         if result < 0 and result != -errno.ENOENT:
             raise syscalls.failure(f"remove from the map {self.shape.name}", -result)
         return result == 0
