@@ -54,7 +54,7 @@ class Admission:
         if hook == PREROUTING:
             nat = state.policy.destination_nat(query)
             if nat is None:
-                self._by = state.ports.open_to(key)
+                self._by = self._targets.opening(query, key)
             if nat is not None or self._by is not None:
                 forward = self._inward(nat, key)
                 if not forward:

@@ -40,6 +40,16 @@ class DestinationTranslation:
         query.destination_port = port
         return with_destination(key, address, port)
 
+    def opening(self, query: Query, key: bytes) -> Mapping | None:
+        """The mapping that lets the packet in: from the zone outside, or from the inside host's own (hairpin)."""
+        mapping = self._state.ports.open_to(key)
+        if mapping is None or mapping.rule is None:
+            return None
+        if query.zone_in == mapping.rule.zone:
+            return mapping
+        index = self._state.topology.route(mapping.inside[2 : 2 + len(query.destination)])
+        return mapping if index and self._state.topology.zone_of(index) == query.zone_in else None
+
     def inward(self, mapping: Mapping, query: Query, key: bytes) -> bytes:
         """The key with the inside endpoint of a mapping as destination; otherwise like `translate`."""
         size = len(query.destination)

@@ -81,6 +81,17 @@ def test_an_unsolicited_syn_reaches_the_inside_host_so_that_simultaneous_open_wo
     )
 
 
+def test_a_third_zone_is_not_let_in() -> None:
+    """Only the outside is meant, and the inside host's own zone; the guests' rules stay what they are."""
+    guests = RULES.replace("policy:", "policy:\n  guest -> lan: drop").replace(
+        "  lan: {", "  guest: {interfaces: [eth2], networks: [192.168.20.0/24]}\n  lan: {"
+    )
+    host = Host(guests)
+    host.arrive("lan", "udp 192.168.10.5:5000 > 198.51.100.9:53")
+    assert host.arrive("guest", "udp 192.168.20.5:9 > 203.0.113.1:5000") == "drop no-rule"
+    assert host.arrive("wan", "udp 198.51.100.77:9 > 203.0.113.1:5000").startswith("lan ")
+
+
 def test_filtering_needs_the_mapping_that_it_opens() -> None:
     with pytest.raises(Exception, match="only a mapping that serves every peer can let anybody in"):
         Host(RULES.replace("mapping: endpoint-independent, filtering", "filtering"))
