@@ -12,7 +12,7 @@ from conntrack.gateway.fastpath.handover import state_of
 from conntrack.packet.header import ICMP, TCP, UDP
 from tests import segments
 from tests.host import address
-from tests.offload import Bench, bench, established, forwarded, liberal
+from tests.offload import PASS, Bench, bench, established, forwarded, liberal
 
 CLIENT, SERVER, OUTSIDE = address("192.168.10.5"), address("203.0.113.77"), address("203.0.113.1")
 CLIENT6, SERVER6, OUTSIDE6 = address("fd10::5"), address("2001:db8::77"), address("2001:db8::1")
@@ -237,3 +237,18 @@ def test_an_entry_whose_state_belongs_to_another_is_frozen(program: Bench) -> No
     """Its slot was given to a new connection while a packet was on its way."""
     program.insert(TCP_KEY, TCP_LEAVES, liberal(owner=2))
     assert program.send(segment()).punt == "frozen"
+
+
+def test_a_tagged_frame_is_left_to_the_vlans_own_interface(program: Bench) -> None:
+    program.insert(UDP_KEY, UDP_LEAVES)
+    frame = bytes(12) + b"\x81\0\0\7\x08\0" + datagram()
+    run = program.tc.run(frame)
+    assert (run.action, run.data) == (PASS, frame)
+
+
+def test_another_hosts_frame_is_left_alone(program: Bench) -> None:
+    """In promiscuous mode they come in as well, and the kernel would not forward them."""
+    program.insert(UDP_KEY, UDP_LEAVES)
+    frame = bytes((2, 0, 0, 0, 0, 1)) + bytes(6) + b"\x08\0" + datagram()
+    run = program.tc.run(frame)
+    assert (run.action, run.data) == (PASS, frame)

@@ -48,20 +48,20 @@ struct packet {
 	bool plain_options; /* no TCP options, or a timestamp alone */
 };
 
-/* The first `size` bytes, or NULL. Drivers leave headers linear; where one does not they are pulled, and only then:
+/* Whether the first `size` bytes can be read. Drivers leave headers linear; where one does not they are pulled, and only then:
  * pulling a GSO fraglist panicked kernels before 6.16.
  */
-static __always_inline void *reach(struct frame *frame, __u32 size)
+static __always_inline bool reach(struct frame *frame, __u32 size)
 {
 	if (frame->data + size <= frame->end)
-		return frame->data;
+		return true;
 	if (!frame->is_skb || size > frame->length || bpf_skb_pull_data(frame->context, size))
-		return NULL;
+		return false;
 	struct __sk_buff *skb = frame->context;
 
 	frame->data = (void *)(long)skb->data;
 	frame->end = (void *)(long)skb->data_end;
-	return frame->data + size <= frame->end ? frame->data : NULL;
+	return frame->data + size <= frame->end;
 }
 
 static __always_inline __u32 folded(__u64 sum)
@@ -82,11 +82,9 @@ static __always_inline __u32 header_sum(const struct iphdr *ip)
 
 static __always_inline int parse_tcp(struct frame *frame, struct packet *packet)
 {
-	void *data = reach(frame, packet->transport + sizeof(struct tcphdr));
-
-	if (!data)
+	if (!reach(frame, packet->transport + sizeof(struct tcphdr)))
 		return PUNT_MALFORMED;
-	struct tcphdr *tcp = data + packet->transport;
+	struct tcphdr *tcp = frame->data + packet->transport;
 	__u32 size = tcp->doff * 4;
 
 	packet->headers = packet->transport - frame->link + size;
@@ -146,11 +144,9 @@ static __always_inline int parse_transport(struct frame *frame, struct packet *p
 
 static __always_inline int parse4(struct frame *frame, struct packet *packet, struct key4 *key)
 {
-	void *data = reach(frame, frame->link + sizeof(struct iphdr) + sizeof(struct udphdr));
-
-	if (!data)
+	if (!reach(frame, frame->link + sizeof(struct iphdr) + sizeof(struct udphdr)))
 		return PUNT_MALFORMED;
-	struct iphdr *ip = data + frame->link;
+	struct iphdr *ip = frame->data + frame->link;
 
 	if (ip->ihl != 5)
 		return ip->ihl < 5 ? PUNT_MALFORMED : PUNT_OPTIONS;
@@ -175,11 +171,9 @@ static __always_inline int parse4(struct frame *frame, struct packet *packet, st
 
 static __always_inline int parse6(struct frame *frame, struct packet *packet, struct key6 *key)
 {
-	void *data = reach(frame, frame->link + sizeof(struct ipv6hdr) + sizeof(struct udphdr));
-
-	if (!data)
+	if (!reach(frame, frame->link + sizeof(struct ipv6hdr) + sizeof(struct udphdr)))
 		return PUNT_MALFORMED;
-	struct ipv6hdr *ip = data + frame->link;
+	struct ipv6hdr *ip = frame->data + frame->link;
 
 	packet->length = bpf_ntohs(ip->payload_len) + sizeof(*ip);
 	if (ip->version != 6 || packet->length > frame->length - frame->link)
