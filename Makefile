@@ -9,7 +9,7 @@ OUTSIDE := build/outside
 WHEEL   := build/wheel
 SETUP   := deploy/build/setup.sh
 NEEDS    = $(BIN)/python deploy/build/requirements.py
-SOURCES := $(shell find conntrack -name '*.py' -o -name py.typed) deploy/build/hatch_build.py
+SOURCES := $(shell find conntrack -name '*.py' -o -name '*.[ch]' -o -name py.typed) deploy/build/hatch_build.py
 PIP      = $(BIN)/python -m pip --quiet --disable-pip-version-check
 PYTEST   = $(BIN)/python -P -m pytest -q
 ARGS    ?=
@@ -48,7 +48,7 @@ unit: setup-test $(STAMPS)/test
 	$(PYTEST) -n auto $(ARGS)
 
 compiled: install-test outside
-	cd $(OUTSIDE) && PAIRWALL_EXPECT=compiled $(PYTEST) -n auto $(ARGS)
+	cd $(OUTSIDE) && PAIRWALL_EXPECT=compiled PAIRWALL_HYPOTHESIS=more $(PYTEST) -n auto $(ARGS)
 
 netns: install-test outside
 	cd $(OUTSIDE) && PAIRWALL_EXPECT=compiled $(PYTEST) -n 2 tests/netns tests/kernel $(ARGS)

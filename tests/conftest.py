@@ -10,7 +10,8 @@ from hypothesis import settings
 
 import conntrack.packet.reason
 
-settings.register_profile("check", derandomize=True, deadline=None, max_examples=100, print_blob=True)
+settings.register_profile("check", derandomize=True, deadline=None, max_examples=40, print_blob=True)
+settings.register_profile("more", derandomize=True, deadline=None, max_examples=150, print_blob=True)
 settings.register_profile("long", deadline=None, max_examples=5000)
 settings.load_profile(os.environ.get("PAIRWALL_HYPOTHESIS", "check"))
 
