@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -19,12 +19,13 @@ from conntrack.gateway.fastpath.errors import FastPathError
 from conntrack.gateway.fastpath.layout import REPLY, Flow
 from conntrack.gateway.fastpath.loader import Loaded, load
 from conntrack.gateway.fastpath.maps import Offer
+from conntrack.gateway.fastpath.program import Program
 from conntrack.packet.header import UDP
 from tests.offload import built
 
 GONE = 9999
 PORT, SEEN_AS = 5000, 6000
-KINDS = {"tcx": attach_tcx, "clsact": attach_clsact}
+KINDS: dict[str, Callable[[Program, int], Attachment]] = {"tcx": attach_tcx, "clsact": attach_clsact}
 
 
 @pytest.fixture

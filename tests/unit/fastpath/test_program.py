@@ -233,6 +233,13 @@ def test_a_forged_end_outside_the_window_stops_nobody(program: Bench, flags: str
     assert program.send(segment()).punt == "forwarded"
 
 
+@pytest.mark.parametrize("flags", ["FA", "R", "RA"])
+def test_of_a_side_not_held_to_the_window_every_end_counts(program: Bench, flags: str) -> None:
+    program.insert(TCP_KEY, TCP_LEAVES, liberal())
+    assert program.send(segment(seq=200000, flags=flags)).punt == "closing"
+    assert program.send(segment()).punt == "frozen"
+
+
 def test_an_entry_whose_state_belongs_to_another_is_frozen(program: Bench) -> None:
     """Its slot was given to a new connection while a packet was on its way."""
     program.insert(TCP_KEY, TCP_LEAVES, liberal(owner=2))

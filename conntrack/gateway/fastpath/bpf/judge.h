@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Whether a packet of a known flow may pass, and what it leaves behind in the maps. Nothing of the packet has been changed
- * yet: whoever is left to the slow path gets there as it came.
+ * Whether a packet of a known flow may pass, and what it leaves behind in the maps. Nothing of the packet has been
+ * changed yet: what is left to the slow path gets there as it came.
  */
 #pragma once
 #include "window.h"
@@ -20,17 +20,19 @@ static __always_inline __u32 octets(const struct packet *packet, __u32 count)
 	return packet->length + (count - 1) * packet->headers;
 }
 
-/* A FIN or RST: the tracker judges it. If it fits the window, what follows it does not pass before that. */
+/* A FIN or RST: the tracker judges it. If it fits the window, what follows it does not pass before that; if not, it may
+ * be forged, and stops nobody.
+ */
 static __always_inline int close(const struct packet *packet, struct flow *flow, struct tcp_state *state)
 {
 	__u32 side = flow->flags & FLOW_REPLY;
-	__u32 end = packet->seq + packet->length - packet->headers + (packet->tcp_flags & 1);
+	__u32 end = packet->seq + packet->length - packet->headers + (packet->tcp_flags & TCP_FIN);
 	__u32 sack = packet->ack;
 
 	bpf_spin_lock(&state->lock);
-	if (!sack || !(packet->tcp_flags & 0x10))
+	if (!(packet->tcp_flags & TCP_ACK) || (packet->tcp_flags & TCP_RST && !sack))
 		sack = state->window[side ^ 1].end; /* an RST may acknowledge nothing */
-	if (state->owner == flow->owner && fit(packet->seq, end, sack, state, side, false))
+	if (state->owner == flow->owner && (is_liberal(state, side) || fit(packet->seq, end, sack, state, side, false)))
 		state->control |= STATE_FROZEN;
 	bpf_spin_unlock(&state->lock);
 	return PUNT_CLOSING;

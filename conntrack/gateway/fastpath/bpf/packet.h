@@ -18,7 +18,10 @@
 #define ICMPV6_ECHO_REQUEST 128
 #define ICMPV6_ECHO_REPLY 129
 
+#define TCP_FIN 0x01
 #define TCP_SYN 0x02
+#define TCP_RST 0x04
+#define TCP_ACK 0x10
 #define FRAGMENTED 0x3FFF /* IPv4: offset or more to come */
 #define MOST_OPTIONS 40 /* bytes of TCP options */
 #define TIMESTAMP_ALONE 0x0101080A /* what nearly every segment carries: two NOPs and a timestamp */
@@ -42,14 +45,14 @@ struct packet {
 	__u32 length; /* of the IP packet, as its header says */
 	__u32 headers; /* of these, up to the payload */
 	__u32 transport; /* offset of the transport header in the frame */
-	__u32 segments, segment; /* of a GSO packet: how many, bytes of payload of each; else 1, 0 */
+	__u32 segments, segment; /* of a GSO packet: how many, and bytes of payload of each; else 0 */
 	__u32 seq, ack, window;
 	__u8 protocol, tos, hop_limit, tcp_flags;
 	bool plain_options; /* no TCP options, or a timestamp alone */
 };
 
-/* Whether the first `size` bytes can be read. Drivers leave headers linear; where one does not they are pulled, and only then:
- * pulling a GSO fraglist panicked kernels before 6.16.
+/* Whether the first `size` bytes can be read. Drivers leave headers linear; where one does not they are pulled, and
+ * only then: pulling a GSO fraglist panicked kernels before 6.16.
  */
 static __always_inline bool reach(struct frame *frame, __u32 size)
 {

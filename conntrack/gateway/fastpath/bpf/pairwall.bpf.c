@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The fast path: packets of connections that Python has judged are translated and sent on at the tc hook.
  *
- * parse → look up → generation, interface, MTU → state and window → counters → translate → next hop. A packet that any
- * step does not understand goes the normal way, as it came; after the first changed byte only the kernel itself can
- * fail, and then the packet is dropped.
+ * parse → look up → generation, interface, MTU → state and window → counters → translate → next hop.
+ * A packet that any step does not understand goes the normal way, as it came; after the first changed byte only
+ * the kernel itself can fail, and then the packet is dropped.
  */
 #include <linux/pkt_cls.h>
 #include "xdp.h"
@@ -60,7 +60,11 @@ static __always_inline int tc(struct __sk_buff *skb, __u32 link)
 		.link = link,
 		.is_skb = true,
 	};
-	struct packet packet = { .interface = skb->ifindex, .segment = skb->gso_size, .segments = skb->gso_segs };
+	struct packet packet = {
+		.interface = skb->ifindex,
+		.segment = skb->gso_size,
+		.segments = skb->gso_segs,
+	};
 	int punt = PUNT_NOT_CARRIED;
 
 	/* Not another host's frame, nor everybody's, nor a tagged one: a VLAN's own interface has the program as well. */

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A packet that may pass gets its new socket pair, one hop less, and its next hop; for the tc hook. All by helpers, none by
- * writing into the packet: then the kernel would copy the head of every cloned packet before the program has looked at it.
- * Returns 0, PUNT_FAILED where nothing has been changed yet, or SPOILT.
+ * A packet that may pass gets its new socket pair, one hop less, and its next hop; for the tc hook. All by helpers:
+ * if the program wrote into packets, the kernel would copy the head of every cloned one before the program has looked
+ * at it. Returns 0, PUNT_FAILED where nothing has been changed yet, or SPOILT.
  */
 #pragma once
 #include "judge.h"
 
 #define SPOILT -1
+#define ECHO_IDENTIFIER __builtin_offsetof(struct echo, identifier)
 #define AF_INET 2
 #define AF_INET6 10
 #ifndef BPF_F_IPV6
@@ -55,7 +56,8 @@ static __always_inline long patch(struct __sk_buff *skb, __u32 at, __u32 differe
 /* In IPv6 no header checksum makes up for the addresses, so a checksum of the whole packet that the device has computed
  * stays true. Kernels that do not know the flag have refused it before they touched anything, and then get it wrong.
  */
-static __always_inline long patch_addresses(struct __sk_buff *skb, __u32 at, __u32 difference, __u64 flags, bool version6)
+static __always_inline long patch_addresses(struct __sk_buff *skb, __u32 at, __u32 difference, __u64 flags,
+					    bool version6)
 {
 	flags |= BPF_F_PSEUDO_HDR;
 	if (!version6)
@@ -72,8 +74,8 @@ static __always_inline long patch_addresses(struct __sk_buff *skb, __u32 at, __u
 /* The transport checksum. Addresses are in the pseudo header as well, whose sum is all that the field holds where the
  * kernel has yet to complete it; ports are not. So these are two updates.
  */
-static __always_inline long patch_checksum(struct __sk_buff *skb, const struct packet *packet, __u32 addresses, __u32 ports,
-					   bool version6)
+static __always_inline long patch_checksum(struct __sk_buff *skb, const struct packet *packet, __u32 addresses,
+					   __u32 ports, bool version6)
 {
 	__u32 at = packet->transport;
 	__u64 flags = 0;
@@ -93,7 +95,8 @@ static __always_inline long patch_checksum(struct __sk_buff *skb, const struct p
 	return patch(skb, at, ports, flags) ? SPOILT : 0;
 }
 
-static __always_inline int translate4(struct frame *frame, const struct packet *packet, const struct key4 *key, struct flow4 *flow)
+static __always_inline int translate4(struct frame *frame, const struct packet *packet, const struct key4 *key,
+				      struct flow4 *flow)
 {
 	struct __sk_buff *skb = frame->context;
 	const struct pair4 *old = &key->pair, *new = &flow->pair;
@@ -124,14 +127,15 @@ static __always_inline int translate4(struct frame *frame, const struct packet *
 		if (bpf_skb_store_bytes(skb, frame->link, &head, sizeof(head), 0))
 			return SPOILT;
 	} else if (bpf_skb_store_bytes(skb, frame->link, &head, sizeof(head.ip), 0) ||
-		   bpf_skb_store_bytes(skb, packet->transport + __builtin_offsetof(struct echo, identifier), &new->sport, 2, 0)) {
+		   bpf_skb_store_bytes(skb, packet->transport + ECHO_IDENTIFIER, &new->sport, 2, 0)) {
 		return SPOILT;
 	}
 	bpf_redirect_neigh(flow->flow.outbound, &hop, sizeof(hop), 0);
 	return 0;
 }
 
-static __always_inline int translate6(struct frame *frame, const struct packet *packet, const struct key6 *key, struct flow6 *flow)
+static __always_inline int translate6(struct frame *frame, const struct packet *packet, const struct key6 *key,
+				      struct flow6 *flow)
 {
 	struct __sk_buff *skb = frame->context;
 	const struct pair6 *old = &key->pair, *new = &flow->pair;
@@ -159,7 +163,7 @@ static __always_inline int translate6(struct frame *frame, const struct packet *
 		if (bpf_skb_store_bytes(skb, frame->link, &head, sizeof(head), 0))
 			return SPOILT;
 	} else if (bpf_skb_store_bytes(skb, frame->link, &head, sizeof(struct ipv6hdr), 0) ||
-		   bpf_skb_store_bytes(skb, packet->transport + __builtin_offsetof(struct echo, identifier), &new->sport, 2, 0)) {
+		   bpf_skb_store_bytes(skb, packet->transport + ECHO_IDENTIFIER, &new->sport, 2, 0)) {
 		return SPOILT;
 	}
 	bpf_csum_update(skb, change);

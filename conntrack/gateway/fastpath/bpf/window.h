@@ -39,9 +39,9 @@ static __always_inline __u32 highest_edge(const struct options *options, __u32 a
 	return highest;
 }
 
-/* packet/tcp_options.py: the highest number that is acknowledged. Written for the verifier: it looks at each place of the
- * list once, since `at` is a constant to it, and at this function by itself, since it is not static. A walk from option
- * to option takes it 700 000 steps.
+/* packet/tcp_options.py: the highest number that is acknowledged. Written for the verifier: it looks at each place of
+ * the list once, since `at` is a constant to it, and at this function by itself, since it is not static. A walk from
+ * option to option takes it 700 000 steps.
  */
 __noinline __u32 highest_sack(const struct options *options, __u32 size, __u32 ack)
 {
@@ -89,8 +89,8 @@ static __always_inline __u32 furthest(struct frame *frame, const struct packet *
 	return highest_sack(&options, size, packet->ack);
 }
 
-/* The conditions I–IV. Where a packet does not meet them it is left to the tracker, unless its side is liberal: then it
- * passes without being believed, but for the little beyond the window that a peer may acknowledge.
+/* The conditions I–IV. Where a packet does not meet them it is left to the tracker, unless its side is liberal: then
+ * it passes without being believed, but for the little beyond the window that a peer may acknowledge.
  */
 static __always_inline bool fit(__u32 seq, __u32 end, __u32 sack, struct tcp_state *state, __u32 side, bool liberal)
 {
@@ -111,7 +111,8 @@ static __always_inline bool fit(__u32 seq, __u32 end, __u32 sack, struct tcp_sta
 	return false;
 }
 
-static __always_inline void advance(const struct packet *packet, __u32 end, __u32 sack, struct tcp_state *state, __u32 side)
+static __always_inline void advance(const struct packet *packet, __u32 end, __u32 sack, struct tcp_state *state,
+				    __u32 side)
 {
 	struct window *sender = &state->window[side];
 	struct window *receiver = &state->window[side ^ 1];
@@ -152,11 +153,17 @@ static __always_inline void remember(const struct packet *packet, __u32 end, str
 	state->last_window = packet->window;
 }
 
+/* Whether packets of this side are not held to the window. */
+static __always_inline bool is_liberal(const struct tcp_state *state, __u32 side)
+{
+	return state->control & STATE_LIBERAL || state->flags[side] & WINDOW_LIBERAL;
+}
+
 /* An ACK of an established connection, under the lock: 0, or the punt. */
 static __always_inline int examine(const struct packet *packet, __u32 sack, struct tcp_state *state, __u32 side)
 {
 	__u32 end = packet->seq + packet->length - packet->headers;
-	bool liberal = state->control & STATE_LIBERAL || state->flags[side] & WINDOW_LIBERAL;
+	bool liberal = is_liberal(state, side);
 
 	if (state->window[side].maxwin == 0)
 		return PUNT_WINDOW; /* has sent nothing that we know of: the tracker knows how to begin */
