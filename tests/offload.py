@@ -5,8 +5,10 @@ Needs root and clang; `bench` skips the test, and says why, where one is missing
 
 from __future__ import annotations
 
+import atexit
 import functools
 import os
+import shutil
 import struct
 import tempfile
 from pathlib import Path
@@ -50,7 +52,9 @@ def why_not() -> str:
 @functools.cache
 def built() -> Path:
     """The compiled object; one for the whole test process."""
-    output = Path(tempfile.mkdtemp(prefix="pairwall-test-")) / "pairwall.bpf.o"
+    folder = tempfile.mkdtemp(prefix="pairwall-test-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    output = Path(folder) / "pairwall.bpf.o"
     build.build(output)
     return output
 

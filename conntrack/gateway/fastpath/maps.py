@@ -1,55 +1,34 @@
-"""The fast path's maps, typed: flows in and out, their state, counters.
+"""The fast path's maps, typed: connections, what they did, settings, counters.
 
-Lives here: what one connection's entries are together, and the order in which they come and go. May not live here:
-bytes (layout.py), operations on one map (kernelmap.py), which connections are offered (the manager).
+Lives here: what is read and set for all connections together. May not live here: how one comes and goes
+(connections.py), bytes (layout.py), operations on one map (kernelmap.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from struct import Struct
-from typing import Final, NamedTuple
+from typing import Final
 
 from conntrack.gateway.fastpath import layout, punts
-from conntrack.gateway.fastpath.errors import FastPathError
+from conntrack.gateway.fastpath.connections import INDEX, Connections, Offer, Recalled
 from conntrack.gateway.fastpath.kernelmap import KernelMap
-from conntrack.gateway.fastpath.layout import Flow, Usage, flow_key, map_key, unpack_flow
+from conntrack.gateway.fastpath.layout import Flow, flow_key, unpack_flow
 from conntrack.gateway.fastpath.program import Program
-from conntrack.gateway.fastpath.slots import NONE, Slots
 from conntrack.packet.header import TCP
 
-_INDEX: Final = Struct("=I")
-_PAIR: Final = Struct("=II")
-_LINK_HEADER: Final = bytes(14)
+__all__ = ["FlowMaps", "Offer", "Reading", "Recalled"]
+
 #: (owner, flags, last_seen, packets, octets) out of an entry
 _READING4: Final = Struct("=12xI10xBxIQQ16x")
 _READING6: Final = Struct("=12xI10xBxIQQ56x")
-
-
-class Offer(NamedTuple):
-    """A connection for the fast path: both flow keys (flow/pair.py), both entries, and its TCP state."""
-
-    original_key: bytes
-    original: Flow
-    reply_key: bytes
-    reply: Flow
-    state: bytes  # handover.state_of(connection); b"" where packets need no judgement (UDP, ICMP)
-
-
-class Recalled(NamedTuple):
-    """What a connection's entries held when they were taken out."""
-
-    original: Usage
-    reply: Usage
-    state: bytes  # for handover.restore; b"" where there was none
-
 
 #: what one entry has done: (Connection.identity's 32 bits, flags (layout.REPLY), last_seen in ticks, packets, octets);
 #: a plain tuple, since there are hundreds of thousands
 Reading = tuple[int, int, int, int, int]
 
 
-class FlowMaps:
+class FlowMaps(Connections):
     """All maps of one loaded program. Every method raises FastPathError where the kernel refuses."""
 
     def __init__(
@@ -62,65 +41,10 @@ class FlowMaps:
         punts: KernelMap,
         freezer: Program,
     ) -> None:
-        self._flows4 = flows4
-        self._flows6 = flows6
-        self._tcp = tcp
+        super().__init__(flows4, flows6, tcp, freezer)
         self._settings = settings
         self._links = links
         self._punts = punts
-        self._freezer = freezer
-        self._slots = Slots(tcp.shape.capacity)
-
-    def insert(self, offer: Offer) -> None:
-        """Puts a connection in: state, then reply, then original. FastPathError: full; then nothing is left behind."""
-        flows = self._of(offer.original_key)
-        original, reply = offer.original, offer.reply
-        slot = self._begin(offer)
-        try:
-            flows.put(map_key(offer.reply_key), reply.pack())
-            flows.put(map_key(offer.original_key), original.pack())
-        except FastPathError:
-            flows.remove(map_key(offer.reply_key))
-            if slot != NONE:
-                self._slots.give(slot)
-            raise
-
-    def insert_many(self, offers: list[Offer]) -> int:
-        """The same for many, in few system calls; returns how many, from the first on, went in."""
-        done = 0
-        while done < len(offers):
-            flows = self._of(offers[done].original_key)
-            end = done + 1
-            while end < len(offers) and self._of(offers[end].original_key) is flows:
-                end += 1
-            count = self._insert_family(flows, offers[done:end])
-            if count < end - done:
-                return done + count
-            done = end
-        return done
-
-    def look(self, key: bytes) -> Flow | None:
-        """The entry of a flow key."""
-        raw = self._of(key).look(map_key(key))
-        return None if raw is None else unpack_flow(raw)
-
-    def state(self, slot: int) -> bytes:
-        """A TCP state, read as one piece; it goes on changing."""
-        return self._tcp.look(_INDEX.pack(slot), locked=True) or b""
-
-    def recall(self, original_key: bytes, reply_key: bytes) -> Recalled | None:
-        """Takes a connection out: freezes its TCP state, removes both entries, returns what they held.
-
-        None: it was not in. What is returned for TCP is exact: no packet passes between reading and removing. Of UDP
-        and ICMP a packet that another CPU is just forwarding may go uncounted.
-        """
-        return self.recall_many([(original_key, reply_key)])[0]
-
-    def recall_many(self, pairs: list[tuple[bytes, bytes]]) -> list[Recalled | None]:
-        """The same for many (original key, reply key)."""
-        slots = [self._stateful(original) for original, _ in pairs]
-        self._freeze([_PAIR.pack(flow.slot, flow.owner) for flow in slots if flow is not None])
-        return [self._take(original, reply, flow) for (original, reply), flow in zip(pairs, slots, strict=True)]
 
     def readings(self, chunk: int = 2048) -> Iterator[list[Reading]]:
         """What all entries have done, about `chunk` entries at a time: one system call for each list."""
@@ -156,103 +80,29 @@ class FlowMaps:
         """Packets by punts.py's numbers, summed over CPUs; [0] are those forwarded."""
         counts = []
         for punt in range(punts.SLOTS):
-            raw = self._punts.look(_INDEX.pack(punt)) or b""
+            raw = self._punts.look(INDEX.pack(punt)) or b""
             counts.append(sum(count for (count,) in layout.COUNTER.iter_unpack(raw)))
         return counts
 
     def generation(self) -> int:
         """The generation in force."""
-        raw = self._settings.look(_INDEX.pack(0))
+        raw = self._settings.look(INDEX.pack(0))
         return int(layout.SETTINGS.unpack(raw)[0]) if raw else 0
 
     def set_generation(self, generation: int) -> None:
         """Makes entries of every other generation (1–65535) stale at once; 0 switches the fast path off."""
-        self._settings.put(_INDEX.pack(0), layout.SETTINGS.pack(generation))
+        self._settings.put(INDEX.pack(0), layout.SETTINGS.pack(generation))
 
     def set_link(self, link: int, destination: bytes, source: bytes, ours: bytes) -> None:
         """Tells XDP a way (Flow.link, 1 to layout.LINKS − 1): hardware addresses as layout.LINK_FIELDS says."""
-        self._links.put(_INDEX.pack(link), layout.LINK.pack(destination, source, ours, 1))
+        self._links.put(INDEX.pack(link), layout.LINK.pack(destination, source, ours, 1))
 
     def forget_link(self, link: int) -> None:
         """XDP leaves packets of this way to tc from now on."""
-        self._links.put(_INDEX.pack(link), bytes(layout.LINK.size))
+        self._links.put(INDEX.pack(link), bytes(layout.LINK.size))
 
     def close(self) -> None:
         """Gives all descriptors back; what is pinned or attached stays."""
         for one in (self._flows4, self._flows6, self._tcp, self._settings, self._links, self._punts):
             one.close()
         self._freezer.close()
-
-    def _of(self, key: bytes) -> KernelMap:
-        return self._flows4 if len(key) == 14 else self._flows6
-
-    def _insert_family(self, flows: KernelMap, offers: list[Offer]) -> int:
-        """insert_many for connections of one family."""
-        room = self._begin_many(offers)
-        replies = flows.put_many(
-            b"".join([map_key(offer.reply_key) for offer in offers[:room]]),
-            b"".join([offer.reply.pack() for offer in offers[:room]]),
-        )
-        whole = flows.put_many(
-            b"".join([map_key(offer.original_key) for offer in offers[:replies]]),
-            b"".join([offer.original.pack() for offer in offers[:replies]]),
-        )
-        for offer in offers[whole:room]:
-            flows.remove(map_key(offer.reply_key))
-            if offer.state:
-                self._slots.give(offer.original.slot)
-        return whole
-
-    def _begin(self, offer: Offer) -> int:
-        """Puts the TCP state in, and tells both entries where."""
-        if not offer.state:
-            return NONE
-        slot = self._slots.take()
-        if slot == NONE:
-            raise FastPathError("no room for another TCP state", "raise the number of connections it is made for")
-        self._tcp.put(_INDEX.pack(slot), offer.state, locked=True)
-        offer.original.slot = offer.reply.slot = slot
-        return slot
-
-    def _begin_many(self, offers: list[Offer]) -> int:
-        """The same for many; returns for how many there was room."""
-        keys: list[bytes] = []
-        states: list[bytes] = []
-        count = len(offers)
-        for at, offer in enumerate(offers):
-            if offer.state:
-                slot = self._slots.take()
-                if slot == NONE:
-                    count = at
-                    break
-                offer.original.slot = offer.reply.slot = slot
-                keys.append(_INDEX.pack(slot))
-                states.append(offer.state)
-        self._tcp.put_many(b"".join(keys), b"".join(states), locked=True)
-        return count
-
-    def _stateful(self, key: bytes) -> Flow | None:
-        return self.look(key) if key[0] == TCP else None
-
-    def _freeze(self, slots: list[bytes]) -> None:
-        """Stops packets of these (slot, owner): from now on they are left to the slow path."""
-        for at in range(0, len(slots), layout.FREEZES):
-            self._freezer.run(_LINK_HEADER + b"".join(slots[at : at + layout.FREEZES]))
-
-    def _take(self, original_key: bytes, reply_key: bytes, flow: Flow | None) -> Recalled | None:
-        flows = self._of(original_key)
-        original = flows.take(map_key(original_key))
-        reply = flows.take(map_key(reply_key))
-        state = b""
-        if flow is not None:
-            state = self._tcp.look(_INDEX.pack(flow.slot)) or b""
-            self._slots.give(flow.slot)
-        if original is None or reply is None:
-            return None
-        return Recalled(usage(original), usage(reply), state)
-
-
-def usage(raw: bytes) -> Usage:
-    """What an entry has done."""
-    fields = layout.HEAD.unpack_from(raw)
-    return Usage(fields[11], fields[12], fields[10])

@@ -5,15 +5,17 @@ Lives here: the free list. May not live here: the states.
 
 from __future__ import annotations
 
+from collections import deque
+
 NONE = -1
 
 
 class Slots:
-    """Numbers from 0 to capacity − 1, each given to one connection at a time; the least recently used first."""
+    """Numbers from 0 to capacity − 1, each given to one connection at a time; one just given back comes last."""
 
     def __init__(self, capacity: int) -> None:
         self._taken = bytearray(capacity)
-        self._returned: list[int] = []
+        self._returned: deque[int] = deque()
         self._fresh = 0  # all from here on were never given out
 
     def __len__(self) -> int:
@@ -28,7 +30,7 @@ class Slots:
                 self._taken[slot] = 1
                 return slot
         while self._returned:
-            slot = self._returned.pop()
+            slot = self._returned.popleft()
             if not self._taken[slot]:
                 self._taken[slot] = 1
                 return slot
