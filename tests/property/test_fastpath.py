@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from conntrack.flow.connection import Connection
 from conntrack.flow.pair import build, invert
-from conntrack.gateway.fastpath.handover import state_of
+from conntrack.gateway.fastpath.handover import signed, state_of
 from conntrack.gateway.fastpath.layout import SET_DSCP
 from conntrack.packet.checksum import ones_sum
 from conntrack.packet.errors import Malformed
@@ -178,13 +178,13 @@ def connections(draw: st.DrawFn) -> Connection:
     connection = established(KEY, REPLY, NOW)
     windows = [cast(Window, side.state) for side in (connection.original, connection.reply)]
     for window in windows:
-        window.end = draw(numbers)
-        window.maxwin = draw(sizes)
+        window.end = signed(draw(numbers))
+        window.maxwin = signed(draw(sizes))
         window.scale = draw(st.integers(0, 14))
         window.flags = draw(st.integers(0, 0x3F))
     for window, peer in (windows, windows[::-1]):
-        window.maxend = (window.end + draw(near)) % 2**32
-        window.maxack = (peer.end + draw(near)) % 2**32
+        window.maxend = signed(window.end + draw(near))
+        window.maxack = signed(peer.end + draw(near))
     memory = cast(Memory, connection.tracking)
     memory.kind = draw(st.sampled_from([table.SYN, table.SYNACK, table.ACK]))
     memory.original = draw(st.booleans())

@@ -51,7 +51,7 @@ def test_high_numbers_are_signed_as_compiled_fields_have_them() -> None:
 
 def test_a_number_past_the_circles_half_comes_back_the_same() -> None:
     connection = established(KEY, invert(KEY))
-    cast(Window, connection.original.state).end = 0xFFFF_FFF0
+    cast(Window, connection.original.state).end = signed(0xFFFF_FFF0)
     state = state_of(connection)
     restore(state, connection)
     assert cast(Window, connection.original.state).end & 0xFFFF_FFFF == 0xFFFF_FFF0
