@@ -117,7 +117,8 @@ def _figures(page: str) -> list[str]:
 
 def _keep(net: Network, daemon: Daemon) -> None:
     """Waits for Ctrl-C, having said what there is to look at."""
-    command = f"{sys.executable} -m conntrack.cli.main"
+    installed = Path(sys.executable).with_name("pairwall")
+    command = str(installed) if installed.exists() else f"{sys.executable} -m conntrack.cli.main"
     _heading("It keeps running. Look around in another terminal; Ctrl-C here ends and removes everything.")
     print(f"  ip netns exec {net.client.name} curl http://{FAR4}/")
     print(f"  ip netns exec {net.far.name} curl http://{OUTSIDE4}:8080/")
