@@ -74,6 +74,9 @@ __noinline __u32 highest_sack(const struct options *options, __u32 size, __u32 a
 	return highest;
 }
 
+/* bpf_xdp_load_bytes, since Linux 5.18: by its number, for libbpf before 0.7 (Ubuntu 22.04) does not declare it */
+static long (*xdp_load_bytes)(void *context, __u32 at, void *into, __u32 size) = (void *)189;
+
 static __always_inline __u32 furthest(struct frame *frame, const struct packet *packet)
 {
 	__u32 at = packet->transport + sizeof(struct tcphdr);
@@ -84,7 +87,7 @@ static __always_inline __u32 furthest(struct frame *frame, const struct packet *
 	if (size == 0 || size > MOST_OPTIONS)
 		return packet->ack;
 	if (frame->is_skb ? bpf_skb_load_bytes(frame->context, at, &options, size) :
-			    bpf_xdp_load_bytes(frame->context, at, &options, size))
+			    xdp_load_bytes(frame->context, at, &options, size))
 		return packet->ack;
 	return highest_sack(&options, size, packet->ack);
 }
