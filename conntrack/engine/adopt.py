@@ -24,7 +24,7 @@ from conntrack.flow.connection import (
 )
 from conntrack.flow.table import half_key
 from conntrack.nat.choice import PORTED
-from conntrack.nat.ports import inside_of, outside_port
+from conntrack.nat.endpoint import inside_of, outside_port
 from conntrack.nat.translation import install
 from conntrack.packet.header import TCP
 from conntrack.policy.runtime import ACCEPT

@@ -209,7 +209,7 @@ class Engine:
         """A packet of no connection: admitted, it goes the way of every packet of its connection."""
         direction = self._admission.admit(packet, key, hook, inbound, outbound, now)
         if direction is None:
-            return self._admission.answer
+            return self._admission.denial.answer
         count(self._state, packet, direction, direction.connection, now)
         return leave(packet, direction, direction.connection, hook)
 

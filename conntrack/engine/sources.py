@@ -15,7 +15,7 @@ from conntrack.flow.connection import Connection
 from conntrack.flow.pair import invert
 from conntrack.nat.choice import Choice
 from conntrack.nat.destination import spread
-from conntrack.nat.ports import inside_of
+from conntrack.nat.endpoint import inside_of
 from conntrack.packet import reason
 from conntrack.packet.counterpart import counterpart
 from conntrack.packet.header import DCCP, SCTP, TCP, UDP, UDPLITE

@@ -10,7 +10,7 @@ from mypy_extensions import i64
 
 from conntrack.engine.state import State
 from conntrack.nat.destination import target
-from conntrack.nat.ports import Mapping
+from conntrack.nat.mapping import Mapping
 from conntrack.packet import reason
 from conntrack.packet.header import ICMP, ICMPV6
 from conntrack.policy.runtime import NO_ZONE, REDIRECT, SELF, NatRule, Query

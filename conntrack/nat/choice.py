@@ -13,7 +13,10 @@ from mypy_extensions import i64
 
 from conntrack.flow.connection import Direction
 from conntrack.flow.pair import invert
-from conntrack.nat.ports import Mapping, Ports, PortUse, inside_of
+from conntrack.nat.endpoint import inside_of
+from conntrack.nat.mapping import Mapping
+from conntrack.nat.ports import Ports
+from conntrack.nat.use import PortUse
 from conntrack.packet.header import DCCP, ICMP, ICMPV6, SCTP, TCP, UDP, UDPLITE
 
 #: protocols whose port or identifier may be changed

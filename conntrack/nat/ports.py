@@ -1,6 +1,7 @@
-"""Outside ports (and ICMP identifiers) in use: one counter a port for every translated address and protocol.
+"""Outside ports (and ICMP identifiers) in use: by whom, and who gives them back.
 
-Lives here: what is taken, by whom, and who gives it back. May not live here: which port to try (choice.py).
+Lives here: all addresses' counters (use.py) and the mappings of inside endpoints (mapping.py). May not live here: which
+port to try (choice.py).
 
 By default a port may serve several connections as long as their socket pairs differ, as in the kernel: the
 table's reply key tells them apart. A mapping that is exclusive (endpoint-independent, RFC 4787 REQ-1 and no
@@ -9,82 +10,13 @@ port overloading) owns its port alone.
 
 from __future__ import annotations
 
-from array import array
-from typing import Final
-
 from mypy_extensions import i64
 
 from conntrack.flow.connection import Connection
-from conntrack.packet.header import ICMP, ICMPV6
+from conntrack.nat.endpoint import outside_of, outside_port
+from conntrack.nat.mapping import Mapping
+from conntrack.nat.use import PortUse
 from conntrack.policy.runtime import NatRule
-
-PORTS: Final = 65536
-
-
-class PortUse:
-    """The ports of one outside address and protocol; 256 kB, made when the first one is taken."""
-
-    def __init__(self, protocol: int, address: bytes) -> None:
-        self.protocol: i64 = protocol
-        self.address = address
-        self.used: i64 = 0  # ports that at least one connection holds
-        self._holders = array("I", bytes(4 * PORTS))
-        self.exclusive: set[int] = set()
-        self._resting: dict[int, Rest] = {}  # released ports that other inside hosts may not have yet
-
-    def holders(self, port: i64) -> i64:
-        """How many connections hold the port."""
-        return self._holders[int(port)]
-
-    def take(self, port: i64) -> None:
-        """One more connection holds the port."""
-        count = self._holders[int(port)]
-        if count == 0:
-            self.used += 1
-        self._holders[int(port)] = count + 1
-
-    def give(self, port: i64) -> None:
-        """One connection less holds the port."""
-        count = self._holders[int(port)] - 1
-        self._holders[int(port)] = count
-        if count == 0:
-            self.used -= 1
-
-    def rest(self, port: i64, until: float, inside: bytes) -> None:
-        """The port is free, but until then only for the inside address that had it."""
-        self._resting[int(port)] = Rest(until, inside)
-
-    def rests(self, port: i64, inside: bytes, now: float) -> bool:
-        """Whether the port still rests for this inside address."""
-        if not self._resting:
-            return False
-        rest = self._resting.get(int(port))
-        if rest is None or rest.inside == inside:
-            return False
-        if rest.until > now:
-            return True
-        del self._resting[int(port)]
-        return False
-
-
-class Rest:
-    """A released port's rest."""
-
-    def __init__(self, until: float, inside: bytes) -> None:
-        self.until = until
-        self.inside = inside
-
-
-class Mapping:
-    """An inside endpoint's outside port, kept where the port is not simply the endpoint's own."""
-
-    def __init__(self, inside: bytes, use: PortUse, port: int, exclusive: bool, rule: NatRule | None) -> None:
-        self.inside = inside  # inside_of(key)
-        self.rule = rule  # lets anybody in who sends to the outside port; None: only who was sent to
-        self.use = use
-        self.port: i64 = port
-        self.exclusive = exclusive
-        self.references: i64 = 0
 
 
 class Ports:
@@ -154,7 +86,7 @@ class Ports:
             if exclusive:
                 use.exclusive.add(int(port))
             if rule is not None:
-                self._open[outside_of(use, port)] = mapping
+                self._open[outside_of(use.protocol, use.address, port)] = mapping
         self.join(connection, mapping)
 
     def release(self, connection: Connection, now: float = 0.0) -> None:
@@ -172,30 +104,10 @@ class Ports:
                 held.use.exclusive.discard(int(held.port))
                 del self._mappings[held.inside]
                 if held.rule is not None:
-                    del self._open[outside_of(held.use, held.port)]
+                    del self._open[outside_of(held.use.protocol, held.use.address, held.port)]
 
     def _free(self, use: PortUse, port: i64, inside: bytes, now: float) -> None:
         """One holder less; the last one's port rests. inside: protocol, space, inside address, and whatever follows."""
         use.give(port)
         if self.hold_down > 0.0 and use.holders(port) == 0:
             use.rest(port, now + self.hold_down, inside[2 : 2 + len(use.address)])
-
-
-def inside_of(key: bytes) -> bytes:
-    """The inside endpoint of an original key: protocol, space, source address, source port or identifier."""
-    size: i64 = 4 if len(key) == 14 else 16
-    return key[: 2 + size] + key[2 + 2 * size : 4 + 2 * size]
-
-
-def outside_of(use: PortUse, port: i64) -> bytes:
-    """What stands for an outside endpoint: protocol, address, port."""
-    return bytes((int(use.protocol),)) + use.address + bytes((int(port >> 8), int(port & 0xFF)))
-
-
-def outside_port(reply: bytes) -> i64:
-    """The translated source port (or ICMP identifier) that a reply key is addressed to."""
-    protocol = reply[0]
-    at: i64 = len(reply) - 2
-    if protocol == ICMP or protocol == ICMPV6:
-        at -= 2
-    return i64(reply[at]) << 8 | i64(reply[at + 1])

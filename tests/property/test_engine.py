@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from conntrack.engine.verdict import ACCEPT, FORWARD, OUTPUT, PREROUTING
 from conntrack.flow.connection import HAIRPIN, Connection
-from conntrack.nat.ports import outside_port
+from conntrack.nat.endpoint import outside_port
 from tests.golden.notation import describe, packet
 from tests.host import Host
 

@@ -9,7 +9,8 @@ from conntrack.flow.connection import Connection
 from conntrack.flow.pair import build, invert, readable
 from conntrack.flow.table import Table
 from conntrack.nat.choice import Choice, Chooser, port_class
-from conntrack.nat.ports import Ports, inside_of, outside_port
+from conntrack.nat.endpoint import inside_of, outside_port
+from conntrack.nat.ports import Ports
 from conntrack.packet.header import GRE, ICMP, TCP, UDP
 
 OUTSIDE = inet_aton("203.0.113.1")
