@@ -21,6 +21,7 @@ from conntrack.engine.offload import Offload, may_carry
 from conntrack.engine.permitted import permitted
 from conntrack.engine.related import Errors
 from conntrack.engine.renewal import move, swap
+from conntrack.engine.segments import leave_clamped
 from conntrack.engine.state import State
 from conntrack.engine.topology import Topology
 from conntrack.engine.trace import Trace
@@ -211,6 +212,8 @@ class Engine:
         if direction is None:
             return self._admission.denial.answer
         count(self._state, packet, direction, direction.connection, now)
+        if packet.flags & SYN and self._state.clamps:
+            return leave_clamped(self._state, packet, direction, hook, inbound, outbound)
         return leave(packet, direction, direction.connection, hook)
 
     def _known(
@@ -248,7 +251,10 @@ class Engine:
             return self._new(packet, key, hook, inbound, outbound, now)
         self._state.settle(connection, state, status)
         count(self._state, packet, direction, connection, now, judgement != IGNORE)
-        outcome = leave(packet, direction, connection, hook)
+        if packet.flags & SYN and self._state.clamps:
+            outcome = leave_clamped(self._state, packet, direction, hook, inbound, outbound)
+        else:
+            outcome = leave(packet, direction, connection, hook)
         if judgement == FINISH:
             self._state.end(connection, CLOSED, now)
         elif self._offload is not None and may_carry(connection):

@@ -43,6 +43,7 @@ class State:
         self.observer: Observer | None = None
         self.offload: Offload | None = None
         self.trace = Trace()
+        self.clamps = False  # a zone limits segments (`mss:`)
         self.wall = 0.0  # Unix time minus the clock that `now` is on
 
     def end(self, connection: Connection, ending: int, now: float) -> None:

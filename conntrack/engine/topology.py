@@ -26,6 +26,7 @@ class Interface:
         self.sources: list[bytes] = []  # those fit to masquerade behind: global scope, not temporary or tentative
         self.broadcasts: set[bytes] = set()
         self.up = True
+        self.mtu: i64 = 0  # largest IP packet, in bytes; 0: not known
 
 
 class Topology:
@@ -40,6 +41,7 @@ class Topology:
         self._routes6: dict[int, dict[bytes, int]] = {}
         self._lengths4: list[int] = []
         self._lengths6: list[int] = []
+        self._mtus: dict[tuple[bytes, int], int] = {}  # (masked network, prefix length) → the route's own MTU
 
     def add_interface(self, interface: Interface) -> None:
         """Adds an interface with all its addresses."""
@@ -49,8 +51,8 @@ class Topology:
         for address in interface.broadcasts:
             self._broadcasts[address] = interface
 
-    def add_route(self, network: bytes, length: int, index: int) -> None:
-        """Adds a unicast route; of equal prefixes the first one added (lowest metric) stays."""
+    def add_route(self, network: bytes, length: int, index: int, mtu: int = 0) -> None:
+        """Adds a unicast route, with its own MTU if it has one; of equal prefixes the first (lowest metric) stays."""
         routes = self._routes4 if len(network) == 4 else self._routes6
         lengths = self._lengths4 if len(network) == 4 else self._lengths6
         table = routes.get(length)
@@ -59,7 +61,11 @@ class Topology:
             routes[length] = table
             lengths.append(length)
             lengths.sort(reverse=True)
-        table.setdefault(masked(network, length), index)
+        network = masked(network, length)
+        if network not in table:
+            table[network] = index
+            if mtu:
+                self._mtus[network, length] = mtu
 
     def interfaces(self) -> list[Interface]:
         """All interfaces."""
@@ -98,6 +104,20 @@ class Topology:
             index = routes[length].get(masked(address, length))
             if index is not None:
                 return index
+        return 0
+
+    def path_mtu(self, address: bytes) -> i64:
+        """The largest IP packet that both its route and its link take; 0 if that is not known."""
+        routes = self._routes4 if len(address) == 4 else self._routes6
+        lengths = self._lengths4 if len(address) == 4 else self._lengths6
+        for length in lengths:
+            network = masked(address, length)
+            index = routes[length].get(network)
+            if index is not None:
+                own: i64 = self._mtus.get((network, length), 0)
+                interface = self._interfaces.get(index)
+                whole: i64 = 0 if interface is None else interface.mtu
+                return min(own, whole) if own and whole else own + whole
         return 0
 
     def masquerade_address(self, index: i64, version: i64) -> bytes:

@@ -53,6 +53,8 @@ def _zones(document: Document) -> list[Zone]:
         Zone(number, name, zone.interfaces, zone.networks, zone.dhcp == "client")
         for number, (name, zone) in enumerate(document.zones.items(), SELF + 1)
     ]
+    for zone, said in zip(named, document.zones.values(), strict=True):
+        zone.mss = said.mss
     return [Zone(SELF, "self", (), ()), *named]
 
 

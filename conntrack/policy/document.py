@@ -32,6 +32,9 @@ class Zone(Node):
         (), description="Networks behind the zone; `replay` and `tests:` find an address's zone by them."
     )
     dhcp: Literal["client"] | None = Field(None, description="`client`: let the answers of DHCP servers in.")
+    mss: fields.Mss = Field(
+        0, description="Largest TCP segment that connections across the zone may ask for: bytes, or `path`."
+    )
 
 
 class AddressSet(Node):

@@ -129,6 +129,13 @@ Duration = Annotated[int, PlainValidator(units.duration), WithJsonSchema(WORD)]
 QueueNumber = Annotated[int, PlainValidator(queue_number), WithJsonSchema({"type": "integer", "minimum": 0})]
 Port = Annotated[int, PlainValidator(units.port), WithJsonSchema({"type": "integer", "minimum": 1, "maximum": 65535})]
 PortRange = Annotated[values.Ports | None, PlainValidator(units.ports), WithJsonSchema(WORD)]
+Mss = Annotated[
+    int,
+    PlainValidator(units.mss),
+    WithJsonSchema(
+        {"anyOf": [{"const": "path"}, {"type": "integer", "minimum": units.SMALLEST_MSS, "maximum": units.LARGEST_MSS}]}
+    ),
+]
 Mark = Annotated[int, PlainValidator(units.mark), WithJsonSchema(WORD)]
 Dscp = Annotated[int, PlainValidator(units.dscp), WithJsonSchema(WORD)]
 LogLevel = Annotated[values.Log | None, PlainValidator(log_level), WithJsonSchema(TEXT)]

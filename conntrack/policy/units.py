@@ -22,6 +22,9 @@ DURATION: Final = re.compile(r"(0|[1-9][0-9]{0,9})([smhdw]?)", re.ASCII)
 RATE: Final = re.compile(r"(\S+?)\s*/\s*(\S+)(?:\s+(per\s+source))?(?:\s+burst\s+(\S+))?", re.ASCII)
 #: the longest duration: ten years
 LONGEST: Final = 3650 * 86400
+#: what a host without an MSS option may be sent anyway (RFC 9293 §3.7.1), and what the largest IPv4 packet holds
+SMALLEST_MSS: Final = 536
+LARGEST_MSS: Final = 65495
 #: class names of RFC 2474, 2597, 3246, 5865 and 8622
 DSCP: Final = {
     "default": 0,
@@ -147,3 +150,15 @@ def dscp(raw: Any) -> int:
         return number(word, 0, 63, "a DSCP")
     close = did_you_mean(word, DSCP)
     raise Wrong(f'"{word}" is not a DSCP', close or "write 0 to 63, or a class: ef, af11 to af43, cs0 to cs7")
+
+
+def mss(raw: Any) -> int:
+    """A maximum segment size in bytes, or −1 for `path`; 0, which cannot be written, is none."""
+    if raw == 0 and isinstance(raw, int):
+        return 0
+    word = text(raw, "a segment size, or path")
+    if word == "path":
+        return -1
+    if word.isalpha():
+        raise Wrong(f'"{word}" is no segment size', "write path, or a number of bytes such as 1360")
+    return number(raw, SMALLEST_MSS, LARGEST_MSS, "a segment size")

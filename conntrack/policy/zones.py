@@ -7,11 +7,15 @@ Lives here: which zone an interface or an address belongs to. May not live here:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from mypy_extensions import i64
 
 from conntrack.policy.runtime import NO_ZONE, SELF
 from conntrack.policy.values import Span
+
+#: Zone.mss: by the MTU of the path
+MSS_OF_PATH: Final = -1
 
 
 class Zone:
@@ -25,6 +29,7 @@ class Zone:
         self.interfaces = tuple(interfaces)
         self.networks = tuple(networks)
         self.dhcp_client = dhcp_client
+        self.mss: i64 = 0  # largest TCP segment that a SYN across the zone may ask for; MSS_OF_PATH; 0: as it says
 
 
 def of_interface(zones: Sequence[Zone], interface: str) -> int:

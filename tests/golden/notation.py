@@ -154,7 +154,8 @@ def _text(read: Packet) -> str:
     layer: Any = read.payload
     if TCP in read and isinstance(layer, TCP):
         flags = "+".join(name for name, letter in _FLAGS.items() if letter in str(layer.flags)) or "NONE"
-        return f"tcp {_ends(read, six, layer.sport, layer.dport)} {flags}"
+        segment = dict(layer.options).get("MSS")
+        return f"tcp {_ends(read, six, layer.sport, layer.dport)} {flags}" + (f" mss={segment}" if segment else "")
     if isinstance(layer, UDP):
         return f"udp {_ends(read, six, layer.sport, layer.dport)}"
     if isinstance(layer, ICMP):

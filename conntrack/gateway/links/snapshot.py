@@ -71,7 +71,7 @@ def topology(snapshot: Snapshot, zone_of: ZoneOf) -> Topology:
     for interface in _interfaces(snapshot, zone_of):
         built.add_interface(interface)
     for route in snapshot.routes:
-        built.add_route(route.network, route.length, route.interface)
+        built.add_route(route.network, route.length, route.interface, route.mtu)
     return built
 
 
@@ -80,6 +80,7 @@ def _interfaces(snapshot: Snapshot, zone_of: ZoneOf) -> list[Interface]:
     for link in snapshot.links:
         found[link.interface] = interface = Interface(link.interface, link.name, zone_of(link.name))
         interface.up = link.up
+        interface.mtu = link.mtu
     for broadcast in snapshot.broadcasts:
         if broadcast.interface in found:
             found[broadcast.interface].broadcasts.add(broadcast.packed)

@@ -142,6 +142,16 @@ def test_no_marks(word: str) -> None:
     wrong(units.mark, word)
 
 
+@pytest.mark.parametrize(("word", "size"), [("path", -1), ("536", 536), ("1360", 1360), ("65495", 65495)])
+def test_segment_sizes(word: str, size: int) -> None:
+    assert units.mss(word) == size
+
+
+@pytest.mark.parametrize("word", ["0", "535", "65496", "clamp", "0x400", "-1", ""])
+def test_no_segment_sizes(word: str) -> None:
+    wrong(units.mss, word)
+
+
 @pytest.mark.parametrize(
     ("word", "dscp"),
     [
