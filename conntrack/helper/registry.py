@@ -1,0 +1,18 @@
+"""Every application helper there is, by name.
+
+Lives here: the list, from which the engine, the property tests and the fuzzers take their helpers, so that a new one is
+attached and tested without being named anywhere else. May not live here: a protocol, or which rules name a helper.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from conntrack.helper.base import Helper
+
+HELPERS: Final[list[Helper]] = []
+
+
+def by_name() -> dict[str, Helper]:
+    """Helper.name() → helper."""
+    return {helper.name(): helper for helper in HELPERS}
