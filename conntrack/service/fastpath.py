@@ -15,8 +15,9 @@ from conntrack.engine.core import Engine
 from conntrack.gateway.fastpath import punts
 from conntrack.gateway.fastpath.adoption import adopt_all
 from conntrack.gateway.fastpath.errors import FastPathError
+from conntrack.gateway.fastpath.figures import Figures
 from conntrack.gateway.fastpath.invalidate import rejudge, reroute
-from conntrack.gateway.fastpath.manager import Figures, Manager
+from conntrack.gateway.fastpath.manager import Manager
 from conntrack.gateway.fastpath.nexthops import Ways
 from conntrack.gateway.fastpath.stand import Stand
 from conntrack.gateway.queue.base import Queue

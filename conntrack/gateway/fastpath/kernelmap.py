@@ -88,12 +88,15 @@ class KernelMap:
         What comes or goes meanwhile may be in or not.
         """
         cursor = ctypes.create_string_buffer(max(self.shape.key_size, 4))
+        room = 0
         begun = False
         over = False
         while not over:
-            keys = ctypes.create_string_buffer(chunk * self.shape.key_size)
-            values = ctypes.create_string_buffer(chunk * self.shape.value_size)
-            where = ctypes.addressof(cursor), ctypes.addressof(keys), ctypes.addressof(values)
+            if room < chunk:
+                room = chunk
+                keys = ctypes.create_string_buffer(room * self.shape.key_size)
+                values = ctypes.create_string_buffer(room * self.shape.value_size)
+                where = ctypes.addressof(cursor), ctypes.addressof(keys), ctypes.addressof(values)
             batch = syscalls.block(_BATCH, where[0] if begun else 0, *where, chunk, self.descriptor, 0, 0)
             result = syscalls.call(syscalls.MAP_LOOKUP_BATCH, batch)
             if result == -errno.ENOSPC:
@@ -105,7 +108,10 @@ class KernelMap:
             over = result == -errno.ENOENT
             count = _count(batch)
             if count:
-                yield keys.raw[: count * self.shape.key_size], values.raw[: count * self.shape.value_size]
+                yield (
+                    ctypes.string_at(where[1], count * self.shape.key_size),
+                    ctypes.string_at(where[2], count * self.shape.value_size),
+                )
 
     def pin(self, path: Path) -> None:
         """Names it in a bpffs."""

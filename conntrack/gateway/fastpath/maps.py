@@ -7,25 +7,16 @@ Lives here: what is read and set for all connections together. May not live here
 from __future__ import annotations
 
 from collections.abc import Iterator
-from struct import Struct
-from typing import Final
 
 from conntrack.gateway.fastpath import layout, punts
 from conntrack.gateway.fastpath.connections import INDEX, Connections, Offer, Recalled
 from conntrack.gateway.fastpath.kernelmap import KernelMap
 from conntrack.gateway.fastpath.layout import Flow, flow_key, unpack_flow
 from conntrack.gateway.fastpath.program import Program
+from conntrack.gateway.fastpath.readings import ALL, Reading, fresh
 from conntrack.packet.header import TCP
 
 __all__ = ["FlowMaps", "Offer", "Reading", "Recalled"]
-
-#: (owner, flags, last_seen, packets, octets) out of an entry
-_READING4: Final = Struct("=12xI10xBxIQQ16x")
-_READING6: Final = Struct("=12xI10xBxIQQ56x")
-
-#: what one entry has done: (Connection.identity's 32 bits, flags (layout.REPLY), last_seen in ticks, packets, octets);
-#: a plain tuple, since there are hundreds of thousands
-Reading = tuple[int, int, int, int, int]
 
 
 class FlowMaps(Connections):
@@ -46,11 +37,12 @@ class FlowMaps(Connections):
         self._links = links
         self._punts = punts
 
-    def readings(self, chunk: int = 2048) -> Iterator[list[Reading]]:
-        """What all entries have done, about `chunk` entries at a time: one system call for each list."""
-        for flows, layout_of in ((self._flows4, _READING4), (self._flows6, _READING6)):
+    def readings(self, since: int = ALL, chunk: int = 2048) -> Iterator[list[Reading]]:
+        """What entries seen at `since` (ticks) or later have done: a list for about each `chunk` entries of all."""
+        for flows in (self._flows4, self._flows6):
+            size = flows.shape.value_size
             for _, values in flows.batches(chunk):
-                yield list(layout_of.iter_unpack(values))
+                yield fresh(values, size, since)
 
     def entries(self, chunk: int = 2048) -> Iterator[list[tuple[bytes, Flow]]]:
         """All entries in full, as (flow key, entry): for a process that takes over the maps of an earlier one."""

@@ -13,7 +13,7 @@ from prometheus_client.core import InfoMetricFamily
 from prometheus_client.registry import Collector
 
 from conntrack.gateway.fastpath import punts
-from conntrack.gateway.fastpath.manager import Figures
+from conntrack.gateway.fastpath.figures import Figures
 from conntrack.service.metrics.families import PREFIX, counter, gauge, plain_counter, plain_gauge
 
 

@@ -116,7 +116,7 @@ def test_readings_say_who_did_what(program: Bench) -> None:
     program.send(segments.ip(SERVER6, CLIENT6, UDP, segments.udp((53, 8), b"", 1)))
     read = {
         (owner, flags): (packets, octets)
-        for batch in program.maps.readings(2)
+        for batch in program.maps.readings(chunk=2)
         for owner, flags, _, packets, octets in batch
     }
     assert read == {(7, 0): (3, 3 * 38), (7, layout.REPLY): (0, 0), (8, 0): (0, 0), (8, layout.REPLY): (1, 48)}
@@ -124,7 +124,7 @@ def test_readings_say_who_did_what(program: Bench) -> None:
 
 def test_a_bucket_larger_than_the_batch_is_read_nevertheless(program: Bench) -> None:
     program.maps.insert_many([connection(program, number) for number in range(1, CAPACITY + 1)])
-    assert sum(len(batch) for batch in program.maps.readings(1)) == 2 * CAPACITY
+    assert sum(len(batch) for batch in program.maps.readings(chunk=1)) == 2 * CAPACITY
 
 
 def test_adopted_slots_are_not_given_again(program: Bench) -> None:

@@ -10,6 +10,7 @@ from conntrack.gateway.fastpath import layout
 from conntrack.gateway.fastpath.errors import FastPathError
 from conntrack.gateway.fastpath.layout import Flow, Usage
 from conntrack.gateway.fastpath.maps import FlowMaps, Offer, Reading, Recalled
+from conntrack.gateway.fastpath.readings import ALL
 
 
 class FakeMaps(FlowMaps):
@@ -53,8 +54,12 @@ class FakeMaps(FlowMaps):
         self._check()
         return [self._recall(*pair) for pair in pairs]
 
-    def readings(self, chunk: int = 2048) -> Iterator[list[Reading]]:
-        yield [(one.owner, one.flags, one.last_seen, one.packets, one.octets) for one in self.flows.values()]
+    def readings(self, since: int = ALL, chunk: int = 2048) -> Iterator[list[Reading]]:
+        yield [
+            (one.owner, one.flags, one.last_seen, one.packets, one.octets)
+            for one in self.flows.values()
+            if since == ALL or (one.last_seen - since) & 0x8000_0000 == 0
+        ]
 
     def entries(self, chunk: int = 2048) -> Iterator[list[tuple[bytes, Flow]]]:
         yield list(self.flows.items())

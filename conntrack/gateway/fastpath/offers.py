@@ -1,0 +1,103 @@
+"""From a connection to all that its packets will need: both entries, and for TCP the state between them.
+
+Lives here: Connection → Offer. May not live here: when (manager.py), maps (connections.py), the choice among routes
+(nexthops.py), bytes (layout.py, handover.py).
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from conntrack.engine.core import Engine
+from conntrack.engine.offload import may_carry
+from conntrack.flow.connection import DYING, Connection
+from conntrack.gateway.fastpath import layout
+from conntrack.gateway.fastpath.carried import Carried, destination, leaves
+from conntrack.gateway.fastpath.connections import Offer
+from conntrack.gateway.fastpath.figures import Figures
+from conntrack.gateway.fastpath.handover import state_of
+from conntrack.gateway.fastpath.holds import FOREVER, NO_WAY, Holds
+from conntrack.gateway.fastpath.nexthops import Way, Ways
+from conntrack.packet.header import ICMP, ICMPV6, TCP
+
+_MASK: Final = 0xFFFF_FFFF
+_ECHO: Final = (8, 128)  # requests, of ICMP and ICMPv6
+
+
+class Prepared(NamedTuple):
+    """A connection on its way in."""
+
+    record: Carried
+    offer: Offer
+
+
+class Offers:
+    """Makes offers by the ways, the generation and the `liberal` setting in force."""
+
+    def __init__(self, engine: Engine, holds: Holds, figures: Figures, generation: int) -> None:
+        self.ways = Ways()
+        self.generation = generation
+        self.liberal = bool(engine.policy.settings.liberal)
+        self._engine = engine
+        self._holds = holds
+        self._figures = figures
+
+    def prepare(self, connection: Connection, now: float) -> Prepared | None:
+        """All that its packets will need; None: it cannot be carried now, and is held where that will not change."""
+        if connection.status & DYING or not may_carry(connection):
+            return None
+        if not is_known(connection):
+            self._holds.hold(connection, now, FOREVER)
+            return None
+        original, reply = connection.original, connection.reply
+        there = self.ways.to(destination(original))
+        back = self.ways.to(destination(reply))
+        if there is None or back is None or not self._in_zones(connection, there, back):
+            self._figures.no_way += 1
+            self._holds.hold(connection, now, NO_WAY)
+            return None
+        state = state_of(connection, self.liberal) if connection.protocol == TCP else b""
+        offer = Offer(
+            original.key,
+            self._flow(connection, there, back.interface, False),
+            reply.key,
+            self._flow(connection, back, there.interface, True),
+            state,
+        )
+        return Prepared(Carried(connection, (there, back), state, now), offer)
+
+    def _in_zones(self, connection: Connection, there: Way, back: Way) -> bool:
+        """Whether the ways lead where the rules were asked about."""
+        zone_of = self._engine.topology.zone_of
+        out, home = zone_of(there.interface), zone_of(back.interface)
+        return int(out) == int(connection.zone_out) and int(home) == int(connection.zone_in)
+
+    def _flow(self, connection: Connection, way: Way, inbound: int, reply: bool) -> layout.Flow:
+        direction = connection.reply if reply else connection.original
+        flags = layout.REPLY if reply else 0
+        tos = 0
+        if connection.dscp >= 0:
+            flags |= layout.SET_DSCP
+            tos = int(connection.dscp) << 2
+        return layout.Flow(
+            leaves(direction),
+            way.next_hop,
+            inbound,
+            way.interface,
+            way.mtu,
+            self.generation,
+            flags,
+            tos,
+            int(connection.mark) & _MASK,
+            owner=int(connection.identity) & _MASK,
+            last_seen=layout.ticks(connection.seen),
+            packets=int(direction.packets),
+            octets=int(direction.octets),
+        )
+
+
+def is_known(connection: Connection) -> bool:
+    """Whether the program knows such packets at all: of ICMP queries only echo."""
+    if connection.protocol != ICMP and connection.protocol != ICMPV6:
+        return True
+    return connection.original.key[-2] in _ECHO
