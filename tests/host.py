@@ -21,6 +21,7 @@ from conntrack.engine.verdict import DONE, DROP, FORWARD, HALF, OUTPUT, PREROUTI
 from conntrack.packet import reason
 from conntrack.policy.compile import compile_policy
 from conntrack.policy.load import load_text
+from conntrack.policy.runtime import SOURCE_NAT
 from tests.golden.notation import describe, packet
 
 ANSWERS = {1: "tcp-reset", 2: "port-unreachable", 3: "prohibited"}
@@ -64,6 +65,7 @@ class Host:
     def __init__(self, rules: str, links: dict[str, tuple[str, list[str]]] | None = None, wall: float = 0.0) -> None:
         self.links = LINKS if links is None else links
         self.now = 1000.0
+        self.left_mark = 0
         policy = compile_policy(load_text(rules, "rules.yaml"), gmtime)
         self.zones = {zone.name: int(zone.number) for zone in policy.zones}
         self.topology = topology_of(self.links, self.zones)
@@ -89,12 +91,14 @@ class Host:
         fate, raw = self.cross(zone, raw)
         return f"{fate} {describe(raw)}" if raw else fate
 
-    def cross(self, zone: str, raw: bytes) -> tuple[str, bytes]:
-        """Where a packet from a zone ends up and as what: (another zone or "self", bytes), (why it does not, b"")."""
+    def cross(self, zone: str, raw: bytes, mark: int = 0, verify: bool = True) -> tuple[str, bytes]:
+        """Where a packet from a zone ends up and as what: (another zone or "self", bytes), (why it does not, b"").
+
+        mark: that it comes with; that it leaves with is in `left_mark`. verify: judge its transport checksum.
+        """
         inbound = self._index[zone]
-        mark = 0
         if self._for_us(destination(raw)) or self._pooled(destination(raw)):
-            verdict, new, mark = self.engine.packet(raw, PREROUTING, inbound, 0, 0, self.now)
+            verdict, new, mark = self.engine.packet(raw, PREROUTING, inbound, 0, mark, self.now, verify)
             raw = raw if new is None else new
             if verdict == DROP or mark & REJECT_MASK:
                 return self._stopped(verdict, mark), b""
@@ -102,10 +106,11 @@ class Host:
             return "self", raw
         outbound = int(self.topology.route(destination(raw)))
         if not mark & DONE or mark & HALF:
-            verdict, new, mark = self.engine.packet(raw, FORWARD, inbound, outbound, mark, self.now)
+            verdict, new, mark = self.engine.packet(raw, FORWARD, inbound, outbound, mark, self.now, verify)
             raw = raw if new is None else new
             if verdict == DROP or mark & REJECT_MASK:
                 return self._stopped(verdict, mark), b""
+        self.left_mark = mark
         return self._leaves(outbound, raw)
 
     def send(self, line: str) -> str:
@@ -120,8 +125,11 @@ class Host:
         return f"{zone} {describe(raw)}" if raw else zone
 
     def _pooled(self, target: bytes) -> bool:
-        rules = [rule for rule in self.engine.policy.nat_rules if rule.last]
-        return any(len(rule.last) == len(target) and rule.addresses[0] <= target <= rule.last for rule in rules)
+        rules = self.engine.policy.nat_rules
+        if any(rule.kind == SOURCE_NAT and target in rule.addresses for rule in rules):
+            return True
+        mapped = [rule for rule in rules if rule.last]
+        return any(len(rule.last) == len(target) and rule.addresses[0] <= target <= rule.last for rule in mapped)
 
     def _for_us(self, target: bytes) -> bool:
         return self.topology.is_local(target) or self.topology.is_group(target)

@@ -105,19 +105,28 @@ class Bench:
         segments: int = 0,
         interface: int = INTERFACE,
         version: int = 0,
+        to: bytes = OURS,
     ) -> Sent:
         """Gives an IP packet to the program, as if it had come in from that interface, addressed to us.
 
-        segment, segments: of a GSO packet. version: that the link header says, if not the packet's own.
+        segment, segments: of a GSO packet. version: that the link header says, if not the packet's own. to: the
+        interface's hardware address.
         """
         kind = b"\x86\xdd" if (version or raw[0] >> 4) == 6 else b"\x08\x00"
-        run = self.tc.run(OURS + bytes(6) + kind + raw, _CONTEXT.pack(mark, interface, segments, segment))
+        run = self.tc.run(to + bytes(6) + kind + raw, _CONTEXT.pack(mark, interface, segments, segment))
         counts = self.maps.punts()
         risen = [punt for punt in punts.PUNTS if counts[punt] != self._counts[punt]]
         self._counts = counts
         assert len(risen) == 1, f"one frame, {len(risen)} counters"
         assert run.action == (REDIRECT if risen[0] == punts.FORWARDED else PASS)
         return Sent(punts.name(risen[0]), run.data[14:], _CONTEXT.unpack(run.context)[0])
+
+    def passes(self, raw: bytes, segment: int, segments: int) -> bool:
+        """The same for very many packets: whether it was sent on is all that is asked."""
+        kind = b"\x86\xdd" if raw[0] >> 4 == 6 else b"\x08\x00"
+        run = self.tc.run(OURS + bytes(6) + kind + raw, _CONTEXT.pack(0, INTERFACE, segments, segment))
+        self._counts[punts.FORWARDED] += run.action == REDIRECT
+        return run.action == REDIRECT
 
     def drive(self, raw: bytes, version: int = 0) -> Sent:
         """The same at the driver, with XDP; marks and GSO packets are not there yet."""

@@ -114,3 +114,25 @@ def chunk(kind: int, flags: int = 0, body: bytes = b"") -> bytes:
 def sctp(ports: tuple[int, int], tag: int, chunks: bytes) -> bytes:
     """An SCTP packet; its checksum is left 0."""
     return struct.pack(">HHII", *ports, tag % 2**32, 0) + chunks
+
+
+def checked(raw: bytes) -> bytes:
+    """A packet with the checksums that it should have; of UDP one without any stays so. Not for other protocols."""
+    version6 = raw[0] >> 4 == 6
+    start = 40 if version6 else 4 * (raw[0] & 15)
+    if not version6 and 20 <= start <= len(raw):
+        raw = raw[:10] + _sum(raw[:10] + bytes(2) + raw[12:start]) + raw[12:]
+    protocol = raw[6] if version6 else raw[9]
+    place = {6: 16, 17: 6, 1: 2, 58: 2}.get(protocol, -2)
+    if place < 0 or len(raw) < start + place + 2 or (protocol == 17 and raw[start + 6 : start + 8] == bytes(2)):
+        return raw
+    transport = raw[start : start + place] + bytes(2) + raw[start + place + 2 :]
+    pseudo = raw[8:40] if version6 else raw[12:20]
+    pseudo += struct.pack(">II", len(transport), protocol)
+    checksum = _sum(transport if protocol == 1 else pseudo + transport)
+    return raw[: start + place] + checksum + transport[place + 2 :]
+
+
+def _sum(data: bytes) -> bytes:
+    """The internet checksum (RFC 1071)."""
+    return (0xFFFF - (int.from_bytes(data + bytes(len(data) % 2), "big") % 0xFFFF)).to_bytes(2, "big")

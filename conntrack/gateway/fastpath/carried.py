@@ -43,10 +43,11 @@ class Carried:
     """One connection.
 
     state: the TCP state that it was offered with; touched: packets that had waited in the queue were judged after that
-    (Offload.overtaken), so the connection's own windows have moved as well.
+    (Offload.overtaken), so the connection's own windows have moved as well; moved: packets have passed that the
+    deadline does not know of.
     """
 
-    __slots__ = ("connection", "offered", "original", "reply", "state", "touched")
+    __slots__ = ("connection", "moved", "offered", "original", "reply", "state", "touched")
 
     def __init__(self, connection: Connection, ways: tuple[Way, Way], state: bytes, now: float) -> None:
         self.connection = connection
@@ -54,6 +55,7 @@ class Carried:
         self.reply = Side(connection.reply, ways[1])
         self.offered = now
         self.touched = False
+        self.moved = False
         self.state = state
 
     def read(self, reply: bool, packets: int, octets: int, last_seen: int, counters: Counters, now: float) -> None:
@@ -65,10 +67,14 @@ class Carried:
         else:
             more = self.original.read(packets, octets, counters, int(counters.pair(zone_in, zone_out)))
         if more:
+            self.moved = True
             connection.seen = max(connection.seen, now - seconds_since(last_seen, now))
 
     def reckon(self, tracker: Tracker) -> None:
-        """Sets the deadline as the latest packet would have set it."""
+        """Sets the deadline as the latest packet would have set it; without any, what the tracker set holds."""
+        if not self.moved:
+            return
+        self.moved = False
         connection = self.connection
         connection.nominal = tracker.reckon(connection, connection.seen)
         connection.deadline = connection.seen + connection.nominal

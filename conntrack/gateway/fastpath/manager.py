@@ -143,6 +143,7 @@ class Manager(Offload):
         """Adds a connection whose entries an earlier process has put in."""
         connection = record.connection
         connection.status |= OFFLOADED
+        record.moved = True
         self._returns.reckon(record)
         self.carried[int(connection.identity) & _MASK] = record
 

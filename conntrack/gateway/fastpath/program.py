@@ -66,7 +66,7 @@ class Program:
         )
         syscalls.checked(syscalls.PROG_TEST_RUN, block, f"run the program {self.name}")
         _, action, _, size, _, _, _, duration, _, context_size, *_ = syscalls.TEST.unpack(block.raw)
-        return Run(_signed(action), self._data.raw[:size], self._context.raw[:context_size], duration)
+        return Run(_signed(action), ctypes.string_at(self._data, size), self._context.raw[:context_size], duration)
 
     def tag(self) -> str:
         """The kernel's hash of the program, 16 hexadecimal digits: equal for equal programs."""
