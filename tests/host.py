@@ -21,7 +21,7 @@ from conntrack.engine.verdict import DONE, DROP, FORWARD, HALF, OUTPUT, PREROUTI
 from conntrack.packet import reason
 from conntrack.policy.compile import compile_policy
 from conntrack.policy.load import load_text
-from conntrack.policy.runtime import SOURCE_NAT
+from conntrack.policy.runtime import REDIRECT, SOURCE_NAT
 from tests.golden.notation import describe, packet
 
 ANSWERS = {1: "tcp-reset", 2: "port-unreachable", 3: "prohibited"}
@@ -92,10 +92,12 @@ class Host:
         return f"{fate} {describe(raw)}" if raw else fate
 
     def cross(self, zone: str, raw: bytes, mark: int = 0, verify: bool = True) -> tuple[str, bytes]:
-        """Where a packet from a zone ends up and as what: (another zone or "self", bytes), (why it does not, b"").
+        """Where a packet from a zone or "self" ends up and as what: (zone or "self", bytes), (why it does not, b"").
 
         mark: that it comes with; that it leaves with is in `left_mark`. verify: judge its transport checksum.
         """
+        if zone == "self":
+            return self._sent(raw)
         inbound = self._index[zone]
         if self._for_us(destination(raw)) or self._pooled(destination(raw)):
             verdict, new, mark = self.engine.packet(raw, PREROUTING, inbound, 0, mark, self.now, verify)
@@ -115,21 +117,26 @@ class Host:
 
     def send(self, line: str) -> str:
         """The gateway itself sends a packet."""
-        raw = packet(line)
+        fate, raw = self.cross("self", packet(line))
+        return f"{fate} {describe(raw)}" if raw else fate
+
+    def _sent(self, raw: bytes) -> tuple[str, bytes]:
+        """Where a packet of the gateway itself ends up, and as what; the queue never has its checksum judged."""
         outbound = int(self.topology.route(destination(raw)))
-        verdict, new, mark = self.engine.packet(raw, OUTPUT, 0, outbound, 0, self.now)
+        verdict, new, mark = self.engine.packet(raw, OUTPUT, 0, outbound, 0, self.now, False)
         if verdict == DROP or mark & REJECT_MASK:
-            return self._stopped(verdict, mark)
+            return self._stopped(verdict, mark), b""
         raw = raw if new is None else new
-        zone, raw = self._leaves(int(self.topology.route(destination(raw))), raw)
-        return f"{zone} {describe(raw)}" if raw else zone
+        return self._leaves(int(self.topology.route(destination(raw))), raw)
 
     def _pooled(self, target: bytes) -> bool:
-        rules = self.engine.policy.nat_rules
-        if any(rule.kind == SOURCE_NAT and target in rule.addresses for rule in rules):
-            return True
-        mapped = [rule for rule in rules if rule.last]
-        return any(len(rule.last) == len(target) and rule.addresses[0] <= target <= rule.last for rule in mapped)
+        """Whether rules of ours would queue it before routing though it is not for the gateway (gateway/hooks)."""
+        for rule in self.engine.policy.nat_rules:
+            if rule.kind == REDIRECT or (rule.kind == SOURCE_NAT and target in rule.addresses):
+                return True
+            if len(rule.last) == len(target) and rule.addresses[0] <= target <= rule.last:
+                return True
+        return False
 
     def _for_us(self, target: bytes) -> bool:
         return self.topology.is_local(target) or self.topology.is_group(target)

@@ -43,6 +43,11 @@ def udp(ports: tuple[int, int], data: bytes = b"", checksum: int = 0) -> bytes:
     return struct.pack(">HHHH", *ports, 8 + len(data), checksum) + data
 
 
+def gre(data: bytes = b"") -> bytes:
+    """A GRE packet without key, sequence number and checksum (RFC 2784), around IPv4."""
+    return b"\0\0\x08\0" + data
+
+
 def icmp(kind: int, code: int, identifier: int = 1, data: bytes = b"") -> bytes:
     """An ICMP or ICMPv6 message with an identifier and sequence number 1."""
     return struct.pack(">BBHHH", kind, code, 0, identifier, 1) + data

@@ -24,6 +24,8 @@ SCTP packets are named by their chunks: `init`, `cookie-ack+data`, … They carr
     itag=                           the tag that `init` or `init-ack` names; the side's own from then on
     t                               the T bit
 
+ICMP messages without a name are `icmp-TYPE` and `icmp6-TYPE`.
+
 DCCP packets are named `dccp-request`, `dccp-response` and so on; seq= and ack= are as they stand, 1 by default.
 """
 
@@ -71,6 +73,7 @@ OTHER_KINDS: dict[str, tuple[int, int]] = {
     "gre": (47, -1),
     "ospf": (89, -1),
     "esp": (50, -1),
+    "igmp": (2, -1),
 }
 JUDGEMENTS = {ACCEPT: "accepted", IGNORE: "ignored", REOPEN: "reopened", FINISH: "finished"}
 OPTIONS = {"sackok": segments.sack_permitted, "mss": segments.mss, "ts": segments.timestamps}
@@ -140,6 +143,11 @@ class Trace:
             transport = (
                 segments.icmp(icmp, 0, self.sides["lan"].port) if icmp >= 0 else segments.udp(ports, checksum=0xFFFF)
             )
+            if kind == "gre":
+                transport = segments.gre()
+        elif kind.startswith("icmp"):
+            protocol = 58 if kind.startswith("icmp6-") else 1
+            transport = segments.icmp(int(kind.partition("-")[2]), 0, self.sides["lan"].port)
         elif kind.startswith("dccp-"):
             numbers = {name: int(value) for name, _, value in (detail.partition("=") for detail in details)}
             kind_number = segments.DCCP_TYPES.index(kind.removeprefix("dccp-"))

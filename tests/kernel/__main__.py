@@ -17,17 +17,17 @@ from pathlib import Path
 
 from tests.kernel.errors import some
 from tests.kernel.generate import sequence
-from tests.kernel.generate_others import association, exchange
-from tests.kernel.oracle import HOP, LOCAL, oracle, stamping
+from tests.kernel.generate_others import association, datagrams, exchange, messages
+from tests.kernel.oracle import oracle
 from tests.kernel.passage import Disagreement, Sequence
 from tests.kernel.scenes import SCENES, Scene
 from tests.kernel.through import Crossing
 from tests.kernel.translations import COMMANDS, kernel_rules
 from tests.kernel.written import written
 
-GENERATORS = {"tcp": sequence, "sctp": association, "others": exchange}
-#: of ten generated sequences, so many are of each
-SHARES = ("tcp",) * 6 + ("sctp",) * 2 + ("others",) * 2
+GENERATORS = {"tcp": sequence, "sctp": association, "others": exchange, "udp": datagrams, "alone": messages}
+#: of fourteen generated sequences, so many are of each
+SHARES = ("tcp",) * 7 + ("sctp",) * 2 + ("others",) * 3 + ("udp", "alone")
 
 
 class Tally:
@@ -84,10 +84,7 @@ def staged(scene: Scene, version: int, lines: list[str]) -> Sequence:
 
 def report(found: Disagreement) -> None:
     """Prints a disagreement."""
-    sequence = found.sequence
-    print(f"{sequence.scene.name} IPv{sequence.version}:", *sequence.lines[: found.place + 1], sep="\n  ")
-    for name, passage in (("kernel", found.kernel), ("ours", found.ours)):
-        print(f"  {name:6} {passage.outcome}\n         {passage.left.hex()}")
+    print(*found.text(), sep="\n")
 
 
 def run(tally: Tally, crossing: Crossing, chance: random.Random, packets: int) -> None:
@@ -109,7 +106,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, help="JSON file for the figures")
     given = parser.parse_args()
     began = time.monotonic()
-    with oracle(kernel_rules(stamping(LOCAL + HOP)), COMMANDS) as kernel:
+    with oracle(kernel_rules(), COMMANDS) as kernel:
         crossing = Crossing(kernel)
         tally = Tally(crossing, given.show)
         run(tally, crossing, random.Random(given.seed), given.packets)

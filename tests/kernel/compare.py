@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import random
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from conntrack.flow.connection import ASSURED, SEEN_REPLY, Connection
 from conntrack.flow.pair import prefixes
@@ -44,13 +44,11 @@ class Outcome:
     assured: bool = False
     inner: tuple[int, int] = (0, 0)  # TCP: the windows' flags; SCTP: the verification tags
     packets: tuple[int, int] = (0, 0)
+    octets: tuple[int, int] = (0, 0)
 
     def agrees(self, other: Outcome) -> bool:
         """Whether both are the same but for a second on the timer."""
-        mine = (self.packet, self.state, self.replied, self.assured, self.inner, self.packets)
-        return abs(self.timeout - other.timeout) <= 1 and mine == (
-            other.packet, other.state, other.replied, other.assured, other.inner, other.packets,
-        )  # fmt: skip
+        return abs(self.timeout - other.timeout) <= 1 and self == replace(other, timeout=self.timeout)
 
 
 class Comparison:

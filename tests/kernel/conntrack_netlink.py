@@ -38,6 +38,7 @@ class Entry:
     assured: bool
     packets: tuple[int, int]
     inner: tuple[int, int] = (0, 0)
+    octets: tuple[int, int] = (0, 0)
 
 
 def open_socket() -> socket.socket:
@@ -100,14 +101,15 @@ def entry(found: dict[int, bytes], protocol: int) -> Entry:
         number(found.get(TIMEOUT, b"\0\0\0\0")),
         bool(status & SEEN_REPLY),
         bool(status & ASSURED),
-        (packets(found.get(COUNTERS_ORIGINAL)), packets(found.get(COUNTERS_REPLY))),
+        (counter(found.get(COUNTERS_ORIGINAL), 1), counter(found.get(COUNTERS_REPLY), 1)),
         inner,
+        (counter(found.get(COUNTERS_ORIGINAL), 2), counter(found.get(COUNTERS_REPLY), 2)),
     )
 
 
-def packets(counters: bytes | None) -> int:
-    """The packets of a CTA_COUNTERS_*; 0 without accounting."""
-    return number(attributes(counters)[1]) if counters else 0
+def counter(counters: bytes | None, which: int) -> int:
+    """The packets (1) or bytes (2) of a CTA_COUNTERS_*; 0 without accounting."""
+    return number(attributes(counters)[which]) if counters else 0
 
 
 def number(data: bytes) -> int:

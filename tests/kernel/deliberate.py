@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from conntrack.engine.related import LINK_TYPES
 from conntrack.packet import sctp
-from conntrack.packet.header import ACK, RST, SCTP, TCP, UDPLITE, Packet
+from conntrack.packet.header import ACK, ICMP_ERROR, ICMPV6, RST, SCTP, TCP, UDPLITE, Packet
+from tests.kernel.scenes import GATEWAY, OUTSIDE, SECOND, address
 
 
 class Difference(NamedTuple):
@@ -34,6 +36,19 @@ def _young_udplite(packet: Packet, theirs: str, ours: str) -> bool:
     return packet.protocol == UDPLITE and theirs == ours == "established"
 
 
+def _own_error(packet: Packet, theirs: str, ours: str) -> bool:
+    if packet.kind != ICMP_ERROR or (theirs, ours) != ("invalid", "related"):
+        return False
+    return packet.pair[: len(packet.pair) // 2 - 2] in {
+        address(own[packet.version]) for own in (GATEWAY, OUTSIDE, SECOND)
+    }
+
+
+def _no_link_of_its(packet: Packet, theirs: str, ours: str) -> bool:
+    link = packet.protocol == ICMPV6 and packet.raw[packet.transport] in LINK_TYPES
+    return link and (theirs, ours) == ("untracked", "invalid")
+
+
 DIFFERENCES = (
     Difference(
         "reset-without-proof",
@@ -51,6 +66,18 @@ DIFFERENCES = (
         "young-udplite",
         "An answered UDP-Lite flow is a stream after two seconds, like UDP's. The kernel has that rule for UDP alone.",
         _young_udplite,
+    ),
+    Difference(
+        "own-error",
+        "An ICMP error that the gateway's own kernel sends passes whatever it is about: often a packet that was never "
+        "let in. The kernel calls it INVALID, and rules that drop INVALID in OUTPUT lose it.",
+        _own_error,
+    ),
+    Difference(
+        "neighbours-stay-neighbours",
+        "ICMPv6 of a link's own business (MLD, neighbour discovery) is never routed on (RFC 4861 §6.1: hop limit 255). "
+        "The kernel leaves it untracked and forwards what is addressed to a host beyond.",
+        _no_link_of_its,
     ),
 )
 

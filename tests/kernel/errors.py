@@ -45,6 +45,11 @@ def some(chance: random.Random, lines: list[str]) -> list[str]:
     return result
 
 
+def is_error(words: list[str]) -> bool:
+    """Whether a line's words are one of these errors (and not SCTP's ERROR chunk)."""
+    return words[2] == "error" and words[3] in KINDS
+
+
 def error(quoted: bytes, side: str, kind: str, details: list[str]) -> bytes:
     """The error that a host on this side sends about a packet that reached it."""
     version = quoted[0] >> 4

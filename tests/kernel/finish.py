@@ -85,3 +85,32 @@ def comparable(raw: bytes) -> bytes:
         return raw[:7] + b"\0" + raw[8:]
     right = ones(raw[:20]) == 0xFFFF
     return raw[:8] + b"\0" + raw[9:10] + (b"\0\0" if right else b"\1\1") + raw[12:]
+
+
+def sourceless(raw: bytes) -> bytes:
+    """The packet without its source and without its checksums, which must have been right; b"" if they were not.
+
+    Of an ICMP error, what it is about goes too: it quotes the same source.
+    """
+    start = transport_of(raw)
+    if summed(raw, bytearray(raw[start:]), False) != raw[start:]:
+        return b""
+    body = bytearray(raw[start:])
+    protocol = protocol_of(raw)
+    if protocol in PORTED:
+        body[:2] = b"\0\0"
+    if protocol in CHECKSUM:
+        at, size = CHECKSUM[protocol], 4 if protocol == SCTP else 2
+        body[at : at + size] = bytes(size)
+    if (protocol == ICMP and body[0] in (3, 4, 5, 11, 12)) or (protocol == ICMPV6 and body[0] < 128):
+        body[8:] = bytes(len(body) - 8)
+    head = comparable(raw)[: 12 if start == 20 else 8]
+    return head + ends(raw)[1] + bytes(body)
+
+
+def as_sent(copied: bytes, sent: bytes) -> bytes:
+    """A copy that the kernel made with DF set (nft's dup), with the flags that the packet was sent with."""
+    if not copied or copied[0] >> 4 == 6 or ones(copied[:20]) != 0xFFFF:
+        return copied
+    head = copied[:6] + sent[6:8] + copied[8:10] + b"\0\0" + copied[12:20]
+    return head[:10] + struct.pack(">H", ones(head) ^ 0xFFFF) + head[12:] + copied[20:]

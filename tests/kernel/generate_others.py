@@ -1,4 +1,4 @@
-"""Random SCTP associations, UDP flows and ICMP queries for the comparison, as lines of tests/traces.py."""
+"""Random SCTP associations, UDP flows, ICMP and portless protocols for the comparison, as lines of tests/traces.py."""
 
 from __future__ import annotations
 
@@ -36,10 +36,25 @@ EXCHANGES = {
         ("echo", "echo-reply"),
         ("timestamp", "timestamp-reply"),
         ("mask", "mask-reply"),
+        ("information", "information-reply"),
         ("esp",),
+        ("gre",),
+        ("ospf",),
+        ("igmp",),
     ),
-    6: (("udp",), ("udplite",), ("echo6", "echo6-reply"), ("esp",)),
+    6: (
+        ("udp",),
+        ("udplite",),
+        ("echo6", "echo6-reply"),
+        ("node", "node-reply"),
+        ("esp",),
+        ("gre",),
+        ("ospf",),
+    ),
 }
+#: ICMP types that are errors, by IP version: they quote a packet, errors.py makes them
+ERRORS = {4: (3, 4, 5, 11, 12), 6: (1, 2, 3, 4)}
+SIDES = ("lan", "wan")
 
 
 def association(chance: random.Random, longest: int = 12) -> tuple[list[str], int]:
@@ -60,13 +75,30 @@ def association(chance: random.Random, longest: int = 12) -> tuple[list[str], in
     return lines, chance.choice((4, 4, 6))
 
 
-def exchange(chance: random.Random, longest: int = 6) -> tuple[list[str], int]:
+def exchange(chance: random.Random) -> tuple[list[str], int]:
     """Lines of one flow of a protocol without a handshake, and the IP version to play them in."""
     version = chance.choice((4, 6))
-    kinds = chance.choice(EXCHANGES[version])
+    return flow(chance, chance.choice(EXCHANGES[version])), version
+
+
+def datagrams(chance: random.Random) -> tuple[list[str], int]:
+    """The same of UDP."""
+    return flow(chance, ("udp",)), chance.choice((4, 6))
+
+
+def messages(chance: random.Random) -> tuple[list[str], int]:
+    """ICMP of any type that is no error, known or not: neighbour discovery, MLD, router discovery, and replies first."""
+    version = chance.choice((4, 6))
+    types = [number for number in range(256) if number not in ERRORS[version]]
+    names = [f"icmp{'' if version == 4 else '6'}-{chance.choice(types)}" for _ in range(chance.randint(1, 4))]
+    return [f"{name} {'>' if name == 'lan' else '<'} {kind}" for kind in names for name in (chance.choice(SIDES),)], version
+
+
+def flow(chance: random.Random, kinds: tuple[str, ...], longest: int = 6) -> list[str]:
+    """Packets of one socket pair: lan sends the first kind, wan the last."""
     lines = []
     for _ in range(chance.randint(1, longest)):
         name = chance.choice(("lan", "lan", "wan"))
         kind = kinds[0] if name == "lan" else kinds[-1]
         lines.append(f"{name} {'>' if name == 'lan' else '<'} {kind}")
-    return lines, version
+    return lines

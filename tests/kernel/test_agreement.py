@@ -5,13 +5,13 @@ from __future__ import annotations
 import random
 
 from tests.kernel.__main__ import Tally, run
-from tests.kernel.oracle import HOP, LOCAL, oracle, stamping
+from tests.kernel.oracle import oracle
 from tests.kernel.through import Crossing
 from tests.kernel.translations import COMMANDS, kernel_rules
 
 
 def test_whole_engine_agrees_with_the_kernel_packet_by_packet() -> None:
-    with oracle(kernel_rules(stamping(LOCAL + HOP)), COMMANDS) as kernel:
+    with oracle(kernel_rules(), COMMANDS) as kernel:
         crossing = Crossing(kernel)
         tally = Tally(crossing, show=3)
         run(tally, crossing, random.Random(1), 3000)

@@ -1,8 +1,9 @@
 """The same packets through the kernel's router and through our whole engine, compared after every packet.
 
-Compared: whether a packet passes and as what (`ct state`), the bytes it leaves with, and what is known of its
-connection then: state, timer, replied, assured, TCP's window flags or SCTP's tags, packets. A packet that is INVALID
-must not pass ours at all.
+Compared: whether a packet passes and as what (`ct state`), where it comes out and with which bytes, and what is known of
+its connection then: state, timer, replied, assured, TCP's window flags or SCTP's tags, packets and bytes. A packet that
+is INVALID must not pass ours at all. Where either side may choose (an address of a pool, a port of a range), each is
+answered at what it chose, the choice must be one that is allowed, and all else must be the same.
 Lives here: playing one sequence on both sides, and making a disagreement small. May not live here: which sequences.
 """
 
@@ -17,10 +18,10 @@ from conntrack.packet import reason
 from conntrack.packet.header import ICMP_ERROR
 from tests.kernel.compare import FIRST_PORT, LAST_PORT, Outcome, decoded, inner_of
 from tests.kernel.conntrack_netlink import STATES
-from tests.kernel.errors import error
-from tests.kernel.finish import finished, with_ends
+from tests.kernel.errors import error, is_error
+from tests.kernel.finish import as_sent, finished, with_ends
 from tests.kernel.oracle import Oracle
-from tests.kernel.passage import Disagreement, Passage, Sequence, explained, key_or, plain_sums
+from tests.kernel.passage import Disagreement, Passage, Sequence, View, explained, key_or, plain_sums, source_of
 from tests.kernel.translations import gateway
 from tests.traces import Trace
 
@@ -33,7 +34,7 @@ class Crossing:
         self._host = gateway()
         self._port = FIRST_PORT
         self._serial = 0
-        self._flows: set[bytes] = set()  # of the sequence that is played
+        self._views = (View(), View())  # the kernel's and ours, of the sequence that is played
         self.packets = 0
         self.agreed = 0
 
@@ -45,33 +46,54 @@ class Crossing:
         trace = Trace(version=sequence.version)
         for host in trace.sides.values():
             host.port = self._port  # ICMP's identifier
+        self._views = (View(), View())
         try:
             return self._play(sequence, trace)
         finally:
-            self._forget()
+            self.forget({flow for view in self._views for flow in view.flows})
 
     def _play(self, sequence: Sequence, trace: Trace) -> Disagreement | None:
-        arrived: dict[str, bytes] = {}
-        flow = b""
         for place, line in enumerate(sequence.lines):
-            side, _, kind = line.split()[:3]
-            raw = self._packet(trace, sequence, arrived, line)
-            if not raw:
+            words = line.split()
+            self._serial += 1
+            bare = b"" if is_error(words) else trace.packet(words[0], words[2], [w for w in words[3:] if w != "broken"])
+            theirs, ours = (self._packet(sequence, view, bare, words) for view in self._views)
+            if not theirs or not ours:
                 continue
-            if kind != "error":
-                flow = key_or(raw, flow)
-                self._flows.add(flow)
+            for view, raw in zip(self._views, (theirs, ours), strict=True):
+                view.note(raw, is_error(words))
             self.packets += 1
-            theirs, ours = self._theirs(side, raw, flow), self._ours(side, raw, flow)
-            if theirs.moved(raw) and ours.moved(raw) and theirs.outcome.agrees(ours.outcome):
-                self.agreed += 1
-                return None  # each took a port at random: from here on there is nothing to compare
-            if not theirs.agrees(ours):
-                listed = explained(raw, theirs.outcome.packet, ours.outcome.packet)
-                return Disagreement(sequence, place, theirs, ours, listed)
+            wire = sequence.scene.wire(words[0])
+            kernel = self.through_kernel(wire, theirs, self._views[0].flow)
+            own = self.through_engine(wire, ours, self._views[1].flow)
+            if not own.left and kernel.where != sequence.scene.wire("wan" if words[0] == "lan" else "lan"):
+                kernel = replace(kernel, left=b"", where="")  # it went astray: policy, which the kernel has none of here
+            if not self._same(sequence, words[0], (theirs, ours), (kernel, own)):
+                listed = explained(ours, kernel, own)
+                return Disagreement(sequence, place, kernel, own, listed)
             self.agreed += 1
-            arrived["wan" if side == "lan" else "lan"] = theirs.left
         return None
+
+    def _same(
+        self, sequence: Sequence, name: str, sent: tuple[bytes, bytes], passages: tuple[Passage, Passage]
+    ) -> bool:
+        """Whether a packet came out the same on both sides; notes what they are now known by."""
+        scene, other = sequence.scene, "wan" if name == "lan" else "lan"
+        if passages[0].where != passages[1].where:
+            return False
+        for view, raw, passage in zip(self._views, sent, passages, strict=True):
+            if passage.where != scene.wire(other):
+                continue
+            view.arrived[other] = passage.left
+            if name != scene.client or decoded(raw).kind == ICMP_ERROR:
+                continue
+            view.seen = source_of(passage.left)
+            if not scene.fits(sequence.version, view.seen, source_of(raw)[1], passages[0].moved(raw)):
+                return False
+        chosen = self._views[0].seen != self._views[1].seen
+        if not chosen and passages[0].where == scene.wire(other):
+            self._views[1].arrived[other] = passages[0].left  # to the very TTL what an error will quote
+        return passages[0].agrees(passages[1], chosen)
 
     def smallest(self, found: Disagreement) -> Disagreement:
         """The disagreement without every line that it does not need."""
@@ -85,56 +107,60 @@ class Crossing:
                 found = fewer
         return found
 
-    def _packet(self, trace: Trace, sequence: Sequence, arrived: dict[str, bytes], line: str) -> bytes:
-        """The bytes of a line; b"" for an error about a packet that never came."""
-        side, _, kind, *details = line.split()
-        broken = "broken" in details and not plain_sums(sequence)
-        if kind == "error":
-            quoted = arrived.get(side, b"")
-            raw = error(quoted, side, details[0], details[1:]) if quoted else b""
+    def _packet(self, sequence: Sequence, view: View, bare: bytes, words: list[str]) -> bytes:
+        """The bytes of a line for one side; b"" for an error about a packet that never came."""
+        broken = "broken" in words and not plain_sums(sequence)
+        if bare:
+            raw = with_ends(bare, *sequence.scene.ends(words[0], sequence.version, self._port, view.seen))
         else:
-            raw = trace.packet(side, kind, [detail for detail in details if detail != "broken"])
-            raw = with_ends(raw, *sequence.scene.ends(side, sequence.version, self._port))
-        self._serial += 1
+            quoted = view.arrived.get(words[0], b"")
+            raw = error(quoted, words[0], words[3], words[4:]) if quoted else b""
         return finished(raw, self._serial, broken) if raw else b""
 
-    def _theirs(self, side: str, raw: bytes, flow: bytes) -> Passage:
-        state, left = self._kernel.cross(side, raw)
+    def through_kernel(self, wire: str, raw: bytes, flow: bytes) -> Passage:
+        """What the kernel makes of a packet, and then knows of the flow."""
+        state, left, where = self._kernel.cross(wire, raw)
         if state == "invalid":
-            left = b""
+            left, where = b"", ""
+        if where == "self":
+            left = as_sent(left, raw)
         entry = self._kernel.entry(flow) if flow else None
         if entry is None:
-            return Passage(Outcome(state), left)
-        known = (entry.state, entry.timeout, entry.replied, entry.assured, entry.inner, entry.packets)
-        return Passage(Outcome(state, *known), left)
+            return Passage(Outcome(state), left, where)
+        known = (entry.state, entry.timeout, entry.replied, entry.assured, entry.inner, entry.packets, entry.octets)
+        return Passage(Outcome(state, *known), left, where)
 
-    def _ours(self, side: str, raw: bytes, flow: bytes) -> Passage:
+    def through_engine(self, wire: str, raw: bytes, flow: bytes) -> Passage:
+        """What we make of a packet, and then know of the flow."""
         host = self._host
         host.now = time.monotonic()
         before = host.engine.table.directions.get(flow)
         known = before is not None and (not before.original or bool(before.connection.status & SEEN_REPLY))
-        _, left = host.cross(side, raw)
-        state = self._state(raw, known)
+        where, left = host.cross(wire, raw)
+        state = self._state(raw, known, left)
         direction = host.engine.table.directions.get(flow)
         if direction is None:
-            return Passage(Outcome(state), left)
-        return Passage(self._outcome(state, direction), left)
+            return Passage(Outcome(state), left, where if left else "")
+        return Passage(self._outcome(state, direction), left, where if left else "")
 
-    def _state(self, raw: bytes, known: bool) -> str:
+    def _state(self, raw: bytes, known: bool, left: bytes) -> str:
         """`ct state` of the packet that the engine has just judged."""
         trace = self._host.engine.trace
         if 0 < trace.reason < reason.FIRST_REFUSAL:
             return "invalid"
         if trace.reason == reason.UNTRANSLATABLE:
             return "lost"
+        if trace.reason in (reason.NAT_EXHAUSTED, reason.NAT_CLASH):
+            return "lost"
+        if decoded(raw).kind == ICMP_ERROR and left:
+            return "related"
         if trace.new or trace.reason:
             return "new"  # refused by policy: the kernel's router drops it in silence as well
-        if decoded(raw).kind == ICMP_ERROR:
-            return "related"
         return "established" if known else "new"
 
     def _outcome(self, state: str, direction: Direction) -> Outcome:
         connection = direction.connection
+        original, reply = connection.original, connection.reply
         return Outcome(
             state,
             connection.state if connection.protocol in STATES else -1,
@@ -142,15 +168,15 @@ class Crossing:
             bool(connection.status & SEEN_REPLY),
             bool(connection.status & ASSURED),
             inner_of(connection),
-            (connection.original.packets, connection.reply.packets),
+            (original.packets, reply.packets),
+            (original.octets, reply.octets),
         )
 
-    def _forget(self) -> None:
+    def forget(self, flows: set[bytes]) -> None:
         """Leaves nothing of a sequence on either side: a port taken at random may be the next one's."""
-        for flow in self._flows:
+        for flow in flows:
             if flow:
                 self._kernel.forget(flow)
-        self._flows.clear()
         engine = self._host.engine
         for connection in list(engine.table.connections()):
             engine.end(connection, DELETED, self._host.now)
