@@ -144,7 +144,7 @@ class Trace:
                 segments.icmp(icmp, 0, self.sides["lan"].port) if icmp >= 0 else segments.udp(ports, checksum=0xFFFF)
             )
             if kind == "gre":
-                transport = segments.gre()
+                transport = segments.gre(bytes(20))
         elif kind.startswith("icmp"):
             protocol = 58 if kind.startswith("icmp6-") else 1
             transport = segments.icmp(int(kind.partition("-")[2]), 0, self.sides["lan"].port)

@@ -26,7 +26,7 @@ from conntrack.engine.state import State
 from conntrack.engine.topology import Topology
 from conntrack.engine.trace import Trace
 from conntrack.engine.verdict import ACCEPT, FORWARD, HALF, PREROUTING, USER_MASK
-from conntrack.flow.connection import OFFLOADED, REWRITE_DESTINATION, REWRITE_SOURCE, Connection, Direction
+from conntrack.flow.connection import HAIRPIN, OFFLOADED, REWRITE_DESTINATION, REWRITE_SOURCE, Connection, Direction
 from conntrack.flow.ending import ADDRESS_GONE, CLOSED, REOPENED, TIMEOUT
 from conntrack.flow.pair import prefixes
 from conntrack.flow.table import Table
@@ -131,7 +131,7 @@ class Engine:
         if packet.fragment != WHOLE:
             return self._refuse(packet, reason.FRAGMENT, inbound, outbound)
         if mark & HALF and hook == FORWARD:
-            return second_crossing(self._state, packet, self._prefixes[packet.protocol])
+            return second_crossing(self._state, packet, self._prefixes[packet.protocol], now)
         if packet.kind >= ICMP_ERROR:
             return self._errors.packet(packet, hook, inbound, outbound, now)
         key = self._prefixes[packet.protocol] + packet.pair
@@ -256,7 +256,10 @@ class Engine:
         else:
             outcome = leave(packet, direction, connection, hook)
         if judgement == FINISH:
-            self._state.end(connection, CLOSED, now)
+            if connection.status & HAIRPIN and hook == PREROUTING:
+                connection.deadline = now  # its last packet still has to cross once more (hairpin.py)
+            else:
+                self._state.end(connection, CLOSED, now)
         elif self._offload is not None and may_carry(connection):
             self._offload.offer(connection, now)
         return outcome

@@ -7,14 +7,17 @@ Lives here: the two crossings. May not live here: ICMP errors about such packets
 
 from __future__ import annotations
 
+from mypy_extensions import i64
+
 from conntrack.engine.related import second_crossing_of_error
 from conntrack.engine.state import State
 from conntrack.engine.verdict import ACCEPT
 from conntrack.flow.connection import Direction
+from conntrack.flow.ending import CLOSED
 from conntrack.flow.table import half_pair
 from conntrack.packet import reason
 from conntrack.packet.header import ICMP_ERROR, Packet
-from conntrack.packet.rewrite import deltas, translate
+from conntrack.packet.rewrite import deltas, set_tos, translate
 
 
 def first_crossing(packet: Packet, direction: Direction) -> bytes:
@@ -24,8 +27,11 @@ def first_crossing(packet: Packet, direction: Direction) -> bytes:
     return translate(packet, pair, address_delta, port_delta)
 
 
-def second_crossing(state: State, packet: Packet, prefix: bytes) -> tuple[int, bytes | None, int]:
-    """The packet with its source rewritten too; dropped where its connection ended between the crossings."""
+def second_crossing(state: State, packet: Packet, prefix: bytes, now: float) -> tuple[int, bytes | None, int]:
+    """The packet with its source rewritten too; dropped where its connection ended between the crossings.
+
+    A connection whose last packet this is ends here: without its halves the packet could not have left.
+    """
     if packet.kind == ICMP_ERROR:
         return second_crossing_of_error(state, packet)
     direction = state.table.halves.get(prefix + packet.pair)
@@ -35,4 +41,10 @@ def second_crossing(state: State, packet: Packet, prefix: bytes) -> tuple[int, b
     connection = direction.connection
     state.trace.connection = connection
     state.trace.direction = "original" if direction.original else "reply"
-    return ACCEPT, translate(packet, direction.translated, address_delta, port_delta), int(connection.mark)
+    out = translate(packet, direction.translated, address_delta, port_delta)
+    if connection.dscp >= 0:
+        out = set_tos(out, int(i64(connection.dscp) << 2 | packet.tos & 3))
+    mark = int(connection.mark)
+    if connection.deadline <= now:
+        state.end(connection, CLOSED, now)
+    return ACCEPT, out, mark

@@ -22,8 +22,10 @@ from conntrack.packet.header import ICMP_ERROR, ICMPV6, Packet
 from conntrack.packet.rewrite import translate_error
 from conntrack.policy.builtins import ERRORS, NEIGHBOUR, RELATED
 
-#: ICMPv6 that IPv6 cannot work without on a link: MLD 130–132 and 143, neighbour discovery 133–136 (RFC 4890 §4.4.1)
-LINK_TYPES: Final = frozenset({130, 131, 132, 133, 134, 135, 136, 143})
+#: ICMPv6 that IPv6 cannot work without on a link (RFC 4890 §4.4.1): neighbour discovery, MLD, multicast routers
+DISCOVERY: Final = frozenset({133, 134, 135, 136})
+LISTENING: Final = frozenset({130, 131, 132, 143, 151, 152, 153})
+LINK_TYPES: Final = DISCOVERY | LISTENING
 
 #: ICMP redirect: would have two hosts talk past the translation between them, so a translated flow gets none (kernel)
 REDIRECT: Final = 5
@@ -49,12 +51,18 @@ class Errors:
         return self._error(packet, self._inner, hook, inbound, outbound, now)
 
     def _other(self, packet: Packet, hook: i64, inbound: i64, outbound: i64) -> tuple[int, bytes | None, int]:
-        """Neighbour discovery and MLD pass between the gateway and its links; nothing else does."""
+        """Neighbour discovery and MLD pass between the gateway and its links; nothing else does.
+
+        Their hop limit says that no router has passed them on: 255 (RFC 4861 §6.1, §7.1), of the others 1 (RFC 3810
+        §5, RFC 4286 §3).
+        """
         state = self._state
         topology = state.topology
         zone_in: i64 = 0 if hook == OUTPUT else topology.zone_of(inbound)
         zone_out: i64 = topology.zone_of(outbound) if outbound else 0
-        if packet.protocol == ICMPV6 and hook != FORWARD and int(packet.raw[packet.transport]) in LINK_TYPES:
+        kind = int(packet.raw[packet.transport])
+        hops: i64 = 255 if kind in DISCOVERY else 1
+        if packet.protocol == ICMPV6 and hook != FORWARD and kind in LINK_TYPES and packet.hop_limit == hops:
             if zone_in < 0 or zone_out < 0:
                 return state.refuse(packet, reason.NO_ZONE, zone_in, zone_out)
             state.by_built_in(NEIGHBOUR)

@@ -2,8 +2,9 @@
 
     python -m tests.kernel --packets 120000 --seed 7 --output build/compare-kernel.json
 
-Plays the written traces (traces/*.txt) in every scene that fits, then generated sequences until there are enough
-packets. Every disagreement is made small and printed; one that deliberate.py does not list makes the exit code 1.
+Plays crowds of connections (crowds.py), the written traces (traces/*.txt) in every scene that fits, then generated
+sequences until there are enough packets. Every disagreement is made small, printed and kept in the output; one that
+deliberate.py does not list makes the exit code 1.
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from tests.kernel.crowds import Crowd, crowds, play
 from tests.kernel.errors import some
 from tests.kernel.generate import sequence
 from tests.kernel.generate_others import association, datagrams, exchange, messages
 from tests.kernel.oracle import oracle
-from tests.kernel.passage import Disagreement, Sequence
+from tests.kernel.passage import Sequence
 from tests.kernel.scenes import SCENES, Scene
 from tests.kernel.through import Crossing
 from tests.kernel.translations import COMMANDS, kernel_rules
@@ -39,10 +41,13 @@ class Tally:
         self.sequences = 0
         self.disagreed = 0
         self.listed: Counter[str] = Counter()
+        self.scenes: Counter[str] = Counter()  # sequences by scene and IP version
+        self.found: list[list[str]] = []  # minimised disagreements, as many as are shown
 
     def play(self, sequence: Sequence) -> None:
         """Plays one sequence and counts how it came out."""
         self.sequences += 1
+        self.scenes[sequence.scene.name] += 1
         found = self._crossing.play(sequence)
         if found is None:
             return
@@ -52,8 +57,21 @@ class Tally:
         self.disagreed += 1
         if self.disagreed <= self._show:
             packets, agreed = self._crossing.packets, self._crossing.agreed
-            report(self._crossing.smallest(found))
+            self.found.append(self._crossing.smallest(found).text())
+            print(*self.found[-1], sep="\n")
             self._crossing.packets, self._crossing.agreed = packets, agreed
+
+    def play_crowd(self, crowd: Crowd) -> None:
+        """The same of many connections at once; each packet counts as one that agrees, is listed or disagrees."""
+        self.sequences += 1
+        self.scenes[f"crowd: {crowd.name}"] += 1
+        came = play(self._crossing, crowd)
+        self._crossing.packets += came.packets
+        self._crossing.agreed += came.agreed
+        self.listed.update(came.listed)
+        self.disagreed += len(came.disagreements)
+        self.found += [text.splitlines() for text in came.disagreements]
+        print(*came.disagreements, sep="\n", end="")
 
     def figures(self) -> dict[str, int]:
         """What build/compare-kernel.json holds; packets = agreed + listed + disagreed."""
@@ -82,13 +100,10 @@ def staged(scene: Scene, version: int, lines: list[str]) -> Sequence:
     return Sequence(scene, version, tuple(lines))
 
 
-def report(found: Disagreement) -> None:
-    """Prints a disagreement."""
-    print(*found.text(), sep="\n")
-
-
 def run(tally: Tally, crossing: Crossing, chance: random.Random, packets: int) -> None:
-    """Plays the written traces, then generated ones."""
+    """Plays the crowds and the written traces, then generated sequences."""
+    for crowd in crowds():
+        tally.play_crowd(crowd)
     for lines, version, protocol in written():
         for scene in SCENES:
             if protocol in scene.protocols:
@@ -112,11 +127,15 @@ def main() -> None:
         run(tally, crossing, random.Random(given.seed), given.packets)
     figures = tally.figures()
     print(", ".join(f"{number} {name}" for name, number in figures.items()), f"in {time.monotonic() - began:.0f} s")
+    print("sequences by scene:", ", ".join(f"{name} {number}" for name, number in sorted(tally.scenes.items())))
+    outside = figures["packets"] - figures["listed"]
+    print(f"agreement: {figures['agreed'] / outside:.4%} of {outside} packets outside the listed differences")
     for name, number in sorted(tally.listed.items()):
         print(f"  {name}: {number} packets differ as meant (tests/kernel/deliberate.py)")
     if given.output:
         given.output.parent.mkdir(parents=True, exist_ok=True)
-        given.output.write_text(json.dumps(figures) + "\n")
+        told = {"listed_by_name": dict(tally.listed), "by_scene": dict(tally.scenes), "disagreements": tally.found}
+        given.output.write_text(json.dumps(figures | told, indent=1) + "\n")
     raise SystemExit(figures["disagreed"] > 0)
 
 

@@ -87,8 +87,8 @@ def comparable(raw: bytes) -> bytes:
     return raw[:8] + b"\0" + raw[9:10] + (b"\0\0" if right else b"\1\1") + raw[12:]
 
 
-def sourceless(raw: bytes) -> bytes:
-    """The packet without its source and without its checksums, which must have been right; b"" if they were not.
+def without_ends(raw: bytes, both: bool) -> bytes:
+    """The packet without its source (or both ends) and checksums, which must have been right; b"" if they were not.
 
     Of an ICMP error, what it is about goes too: it quotes the same source.
     """
@@ -98,14 +98,14 @@ def sourceless(raw: bytes) -> bytes:
     body = bytearray(raw[start:])
     protocol = protocol_of(raw)
     if protocol in PORTED:
-        body[:2] = b"\0\0"
+        body[: 4 if both else 2] = bytes(4 if both else 2)
     if protocol in CHECKSUM:
         at, size = CHECKSUM[protocol], 4 if protocol == SCTP else 2
         body[at : at + size] = bytes(size)
     if (protocol == ICMP and body[0] in (3, 4, 5, 11, 12)) or (protocol == ICMPV6 and body[0] < 128):
         body[8:] = bytes(len(body) - 8)
     head = comparable(raw)[: 12 if start == 20 else 8]
-    return head + ends(raw)[1] + bytes(body)
+    return head + (b"" if both else ends(raw)[1]) + bytes(body)
 
 
 def as_sent(copied: bytes, sent: bytes) -> bytes:

@@ -54,7 +54,6 @@ EXCHANGES = {
 }
 #: ICMP types that are errors, by IP version: they quote a packet, errors.py makes them
 ERRORS = {4: (3, 4, 5, 11, 12), 6: (1, 2, 3, 4)}
-SIDES = ("lan", "wan")
 
 
 def association(chance: random.Random, longest: int = 12) -> tuple[list[str], int]:
@@ -87,11 +86,11 @@ def datagrams(chance: random.Random) -> tuple[list[str], int]:
 
 
 def messages(chance: random.Random) -> tuple[list[str], int]:
-    """ICMP of any type that is no error, known or not: neighbour discovery, MLD, router discovery, and replies first."""
+    """ICMP of any type that is no error, known or not: neighbour discovery, MLD, replies that nobody asked for."""
     version = chance.choice((4, 6))
     types = [number for number in range(256) if number not in ERRORS[version]]
     names = [f"icmp{'' if version == 4 else '6'}-{chance.choice(types)}" for _ in range(chance.randint(1, 4))]
-    return [f"{name} {'>' if name == 'lan' else '<'} {kind}" for kind in names for name in (chance.choice(SIDES),)], version
+    return [chance.choice(("lan > ", "wan < ")) + name for name in names], version
 
 
 def flow(chance: random.Random, kinds: tuple[str, ...], longest: int = 6) -> list[str]:

@@ -29,8 +29,8 @@ def stamping(base: int) -> str:
 
 
 #: What is for the router itself ends here, when its connection is in the table already: nobody answers it. First in
-#: the file, so that of two hooks of this priority conntrack's own, which comes with the rules that ask for it, is called
-#: before this one.
+#: the file, so that of two hooks of this priority conntrack's own, which comes with the rules that ask for it, is
+#: called before this one.
 LATE = """table inet late {
 chain input {
 type filter hook input priority 2147483647

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from conntrack.packet.errors import Malformed
 from tests.kernel.compare import Outcome, decoded, key_of
 from tests.kernel.deliberate import deliberate
-from tests.kernel.finish import PORTED, comparable, ends, protocol_of, sourceless, transport_of
+from tests.kernel.finish import PORTED, comparable, ends, protocol_of, transport_of, without_ends
 from tests.kernel.scenes import Scene, Seen
 
 
@@ -23,12 +23,12 @@ class Passage:
     left: bytes
     where: str = ""  # "lan", "wan", or "self": the gateway
 
-    def agrees(self, other: Passage, chosen: bool = False) -> bool:
-        """Whether both are the same; chosen: but for the source, which either has chosen."""
+    def agrees(self, other: Passage, chosen: bool = False, back: bool = False) -> bool:
+        """Whether both are the same; chosen: but for what the client is known by; back: the packet goes there."""
         if not self.left or not other.left:
             same = self.left == other.left
         elif chosen:
-            same = sourceless(self.left) == sourceless(other.left)
+            same = without_ends(self.left, back) == without_ends(other.left, back)
         else:
             same = comparable(self.left) == comparable(other.left)
         return same and self.outcome.agrees(other.outcome)
@@ -36,6 +36,11 @@ class Passage:
     def moved(self, sent: bytes) -> bool:
         """Whether the packet left with another source port."""
         return source_of(self.left)[1] != source_of(sent)[1]
+
+    def elsewhere(self, other: Passage) -> bool:
+        """Whether both began a connection, and from different ports."""
+        both = bool(self.left and other.left) and self.outcome.packet == other.outcome.packet == "new"
+        return both and source_of(self.left)[1] != source_of(other.left)[1]
 
 
 @dataclass
@@ -103,9 +108,9 @@ def key_or(raw: bytes, default: bytes) -> bytes:
         return default
 
 
-def explained(raw: bytes, theirs: Passage, ours: Passage) -> str:
+def explained(scene: Scene, raw: bytes, theirs: Passage, ours: Passage) -> str:
     """The name of the deliberate difference about this packet, if there is one."""
     try:
-        return deliberate(decoded(raw), theirs.outcome.packet, ours.outcome.packet)
+        return deliberate(decoded(raw), theirs.outcome.packet, ours.outcome.packet, scene.name)
     except Malformed:
         return ""

@@ -20,6 +20,9 @@ WAN = {4: "198.51.100.7", 6: "2001:db8::7"}
 GATEWAY = {4: "192.168.1.1", 6: "fd00::1"}
 OUTSIDE = {4: "198.51.100.1", 6: "2001:db8::1"}
 SECOND = {4: "198.51.100.2", 6: "2001:db8::2"}
+#: hosts behind a masquerade of four ports, and one behind the plain masquerade (crowds.py)
+CRAMPED = {4: ("192.168.1.10", "192.168.1.11"), 6: ("fd00::a", "fd00::b")}
+BROTHER = {4: "192.168.1.12", 6: "fd00::c"}
 POOL = {4: tuple(f"198.51.100.{last}" for last in range(20, 24)), 6: tuple(f"2001:db8::5{last}" for last in range(4))}
 ANY = frozenset(("tcp", "sctp", "others", "udp", "alone"))
 PORTED = frozenset(("tcp", "sctp", "udp"))
@@ -72,9 +75,10 @@ class Scene:
         if taken and not high:
             low, high = 1024, 65535
         return low <= seen[1] <= high and (seen[1] != port or bool(self.ports[1])) if high else seen[1] == port
+
+
 #: beside each end another host, from which an ICMP error may come
 BESIDE = {("lan", 4): "192.168.1.9", ("lan", 6): "fd00::9", ("wan", 4): "198.51.100.9", ("wan", 6): "2001:db8::9"}
-
 
 
 def inside(last: int) -> dict[int, str]:

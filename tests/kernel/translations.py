@@ -8,7 +8,7 @@ from __future__ import annotations
 from tests.host import Host
 from tests.kernel.namespaces import HOST_MAC
 from tests.kernel.oracle import HOP, LOCAL, OWN, stamping
-from tests.kernel.scenes import BESIDE, OUTSIDE, POOL, SCENES, SECOND, WAN
+from tests.kernel.scenes import BESIDE, BROTHER, CRAMPED, OUTSIDE, POOL, SCENES, SECOND, WAN
 
 #: run in the kernel's router. iptables where nftables cannot say it: a range of ports for another one, each for each
 COMMANDS = (
@@ -64,6 +64,8 @@ oifname "wan" {family} saddr {inside["one-to-one"]} snat to {second}
 oifname "wan" snat {family} prefix to {family} saddr map {{ {inner} : {outer} }}
 oifname "wan" {family} saddr {inside["pool"]} snat to {pool[0]}-{pool[-1]} persistent
 {few} {{ tcp, udp, sctp }} masquerade to :61000-61999
+oifname wan {family} saddr {{ {", ".join(CRAMPED[version])} }} meta l4proto {{ tcp, udp }} masquerade to :5000-5003
+oifname wan {family} saddr {BROTHER[version]} masquerade
 oifname "lan" {family} saddr {lan} {family} daddr {inside["forward"]} ct status dnat snat to {wan}
 oifname "lan" {family} saddr {lan} {family} daddr {inside["one-to-one"]} ct status dnat snat to {second}
 """
@@ -131,6 +133,9 @@ zones:
 nat:
   - {name: out, masquerade: wan, from: lan, family: both, source: [192.168.1.3, "fd00::3"]}
   - {name: few, masquerade: wan, from: lan, family: both, source: [192.168.1.9, "fd00::9"], ports: 61000-61999}
+  - {name: cramped, masquerade: wan, from: lan, family: both, source: [192.168.1.10-192.168.1.11, fd00::a-fd00::b],
+     ports: 5000-5003}
+  - {name: brother, masquerade: wan, from: lan, family: both, source: [192.168.1.12, "fd00::c"]}
   - {name: pool, source-nat: 198.51.100.20-198.51.100.23, at: wan, from: lan, source: 192.168.1.8}
   - {name: pool6, source-nat: "2001:db8::50-2001:db8::53", at: wan, from: lan, source: "fd00::8"}
   - {name: proxy, redirect: [tcp/8080, udp/8080], from: lan, to: 3128, source: [192.168.1.7, "fd00::7"]}

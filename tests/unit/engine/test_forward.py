@@ -3,6 +3,7 @@
 import pytest
 
 from conntrack.engine.verdict import ACCEPT, DONE, PREROUTING
+from conntrack.flow.ending import CLOSED
 from tests.golden.notation import describe, packet
 from tests.host import LINKS, Host
 
@@ -66,6 +67,35 @@ def test_hairpin_from_the_same_network_comes_from_the_outside_address() -> None:
     )
     [connection] = host.engine.table.connections()
     assert (connection.original.packets, connection.reply.packets) == (2, 1)  # each crossed twice, counted once
+
+
+def test_the_reset_that_refuses_a_hairpin_connection_reaches_the_client() -> None:
+    host = Host(RULES)
+    host.arrive("lan", "tcp 192.168.10.5:40000 > 203.0.113.1:443 SYN seq=1")
+    assert host.arrive("lan", "tcp 192.168.10.20:443 > 203.0.113.1:40000 RST+ACK seq=0 ack=2") == (
+        "lan tcp 203.0.113.1:443 > 192.168.10.5:40000 RST+ACK"
+    )
+    assert len(host.engine.table) == 0
+    assert host.engine.counters.ended[CLOSED] == 1
+
+
+def test_a_reset_lost_between_the_crossings_ends_its_connection_all_the_same() -> None:
+    host = Host(RULES)
+    host.arrive("lan", "tcp 192.168.10.5:40000 > 203.0.113.1:443 SYN seq=1")
+    first = packet("tcp 192.168.10.20:443 > 203.0.113.1:40000 RST+ACK seq=0 ack=2")
+    host.engine.packet(first, PREROUTING, 2, 0, 0, host.now)
+    assert host.arrive("lan", "tcp 192.168.10.5:40000 > 203.0.113.1:443 SYN seq=90000") == (
+        "lan tcp 203.0.113.1:40000 > 192.168.10.20:443 SYN"
+    )
+    [connection] = host.engine.table.connections()
+    assert connection.original.packets == 1
+
+
+def test_a_hairpin_connection_gets_the_dscp_of_its_rule() -> None:
+    host = Host(RULES.replace("hairpin: [lan, guest]", "hairpin: [lan, guest], dscp: 46"))
+    assert host.arrive("lan", "tcp 192.168.10.5:40000 > 203.0.113.1:443 SYN seq=1") == (
+        "lan tcp 203.0.113.1:40000 > 192.168.10.20:443 SYN dscp=46"
+    )
 
 
 def test_an_error_about_a_hairpin_connection_is_translated_whole() -> None:
