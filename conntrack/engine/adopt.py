@@ -23,8 +23,8 @@ from conntrack.flow.connection import (
     Connection,
 )
 from conntrack.flow.table import half_key
-from conntrack.nat.choice import PORTED
-from conntrack.nat.endpoint import inside_of, outside_port
+from conntrack.nat.chosen import Choice
+from conntrack.nat.endpoint import PORTED, inside_of, outside_port
 from conntrack.nat.translation import install
 from conntrack.packet.header import TCP
 from conntrack.policy.runtime import ACCEPT
@@ -105,12 +105,16 @@ def _enter(state: State, connection: Connection, now: float) -> bool:
 
 
 def _hold(state: State, connection: Connection, now: float) -> None:
-    """Its outside port is taken, alone or not, as the rule says that would translate it now."""
+    """Its outside port is taken, alone or of a subscriber's block, as the rule says that would translate it now."""
     key = connection.reply.key
     size = 4 if len(key) == 14 else 16
-    use = state.ports.use(int(connection.protocol), key[2 + size : 2 + 2 * size])
+    choice = Choice()
+    choice.use = state.ports.use(int(connection.protocol), key[2 + size : 2 + 2 * size])
+    choice.port = outside_port(key)
     rule = state.policy.source_nat(translated(state, connection, now))
+    if rule is not None and rule.blocks is not None:
+        choice.block = state.blocks.around(connection.original.key, rule.blocks, choice.use.address, choice.port)
     if rule is not None and rule.endpoint_independent:
-        state.ports.map(connection, inside_of(connection.original.key), use, outside_port(key), True)
+        state.ports.map(connection, inside_of(connection.original.key), choice, True, None, now)
     else:
-        state.ports.hold(connection, use, outside_port(key))
+        state.ports.hold(connection, choice, now)

@@ -148,6 +148,7 @@ class Engine:
     def expire(self, now: float, budget: int = 1000) -> int:
         """Ends connections whose time is up, up to `budget` at a call; returns how many were due."""
         state = self._state
+        state.ports.blocks.tidy(now)
         gone = state.table.wheel.expired(now, budget)
         if self._offload is not None:
             self._offload.refresh([connection for connection in gone if connection.status & OFFLOADED], now)

@@ -45,7 +45,7 @@ class Entry:
         sources = self._sources
         reply = sources.reply_key(key, forward, nat, query, outbound)
         if not reply:
-            if sources.failure == reason.NAT_EXHAUSTED:
+            if sources.failure == reason.NAT_EXHAUSTED or sources.failure == reason.SUBSCRIBER_LIMIT:
                 self._denial.without_resources(packet, sources.failure, now)
                 return None
             return self._refuse(packet, sources.failure)
@@ -93,7 +93,7 @@ class Entry:
             state.table.halves[half_key(connection.reply)] = connection.reply
         self._sources.hold(connection)
         if self.by is not None and connection.mapping is None:
-            state.ports.join(connection, self.by)
+            state.ports.join(connection, self.by, now)
         if connection.zone_in >= 0:
             state.zone_population[connection.zone_in] += 1
         trace = state.trace

@@ -38,6 +38,7 @@ def _settle(state: State, trackers: Trackers, policy: Policy) -> None:
     state.table.limit_sources(settings.per_source)
     state.ports.hold_down = settings.hold_down
     state.clamps = any(zone.mss for zone in policy.zones)
+    state.ports.blocks.hold_down = settings.hold_down
     trackers.configure(settings.timeouts, settings.loose, settings.liberal)
 
 

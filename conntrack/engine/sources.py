@@ -13,13 +13,13 @@ from mypy_extensions import i64
 from conntrack.engine.state import State
 from conntrack.flow.connection import Connection
 from conntrack.flow.pair import invert
-from conntrack.nat.choice import Choice
+from conntrack.nat.chosen import Choice
 from conntrack.nat.destination import spread
 from conntrack.nat.endpoint import inside_of
 from conntrack.packet import reason
 from conntrack.packet.counterpart import counterpart
 from conntrack.packet.header import DCCP, SCTP, TCP, UDP, UDPLITE
-from conntrack.policy.runtime import MASQUERADE, ONE_TO_ONE, SELF, NatRule, Query
+from conntrack.policy.runtime import MASQUERADE, ONE_TO_ONE, SELF, BlockPlan, NatRule, Query
 
 #: protocols whose mappings may let anybody in: those whose packets say which port they are for
 LETS_IN: Final = frozenset({TCP, UDP, UDPLITE, SCTP, DCCP})
@@ -67,13 +67,13 @@ class SourceTranslation:
     def hold(self, connection: Connection) -> None:
         """Notes the port that the last reply_key chose as held by the connection that got it."""
         choice = self._choice
-        if choice is None or choice.use is None:
+        if choice is None or (choice.use is None and choice.block is None):
             return
         if choice.mapped:
             inside = inside_of(connection.original.key)
-            self._state.ports.map(connection, inside, choice.use, choice.port, self._exclusive, self._open)
+            self._state.ports.map(connection, inside, choice, self._exclusive, self._open, self._now)
         else:
-            self._state.ports.hold(connection, choice.use, choice.port)
+            self._state.ports.hold(connection, choice, self._now)
 
     def _untranslated(self, forward: bytes, plain: bool, forwarded: bool) -> bytes:
         """The reply key without source NAT. Where another connection has it, the client's port gives way (kernel)."""
@@ -94,13 +94,25 @@ class SourceTranslation:
             fits = len(outside) == len(query.source)
             address = counterpart(query.source, inside, outside, rule.neutral) if fits else b""
         else:
-            address = spread(query.source, rule.addresses)
+            pool = rule.pool(len(query.source))
+            address = spread(query.source, pool) if pool else b""
         if not address:
             self.failure = reason.NAT_NO_ADDRESS
             return b""
         if rule.rule is not None and rule.endpoint_independent and int(forward[0]) in LETS_IN:
             self._open = rule
+        if rule.blocks is not None:
+            pool = [address] if rule.kind == MASQUERADE else rule.pool(len(address))
+            return self._from_blocks(forward, rule.blocks, pool, rule.endpoint_independent)
         return self._choose(forward, address, rule.port_low, rule.port_high, rule.endpoint_independent)
+
+    def _from_blocks(self, forward: bytes, plan: BlockPlan, pool: list[bytes], exclusive: bool) -> bytes:
+        blocks = self._state.blocks
+        choice = blocks.choose(forward, plan, pool, exclusive, self._now)
+        self._choice = choice
+        self._exclusive = exclusive
+        self.failure = blocks.failure
+        return choice.reply
 
     def _choose(self, forward: bytes, address: bytes, low: i64, high: i64, exclusive: bool) -> bytes:
         choice = self._state.chooser.choose(forward, address, low, high, exclusive, self._now)

@@ -18,6 +18,7 @@ from conntrack.engine.trace import DROPPED, Trace
 from conntrack.engine.verdict import DROP
 from conntrack.flow.connection import OFFLOADED, Connection
 from conntrack.flow.table import Table
+from conntrack.nat.block_choice import BlockChooser
 from conntrack.nat.choice import Chooser
 from conntrack.nat.ports import Ports
 from conntrack.packet.header import Packet
@@ -38,6 +39,7 @@ class State:
         self.table = Table()
         self.ports = Ports()
         self.chooser = Chooser(self.table.directions, self.ports, random)
+        self.blocks = BlockChooser(self.ports.blocks, self.chooser, random)
         self.counters = Counters(len(policy.zones))
         self.zone_population: list[int] = [0] * len(policy.zones)
         self.observer: Observer | None = None

@@ -13,28 +13,15 @@ from mypy_extensions import i64
 
 from conntrack.flow.connection import Direction
 from conntrack.flow.pair import invert
-from conntrack.nat.endpoint import inside_of
+from conntrack.nat.chosen import Choice
+from conntrack.nat.endpoint import PORTED, inside_of
 from conntrack.nat.mapping import Mapping
 from conntrack.nat.ports import Ports
-from conntrack.nat.use import PortUse
-from conntrack.packet.header import DCCP, ICMP, ICMPV6, SCTP, TCP, UDP, UDPLITE
-
-#: protocols whose port or identifier may be changed
-PORTED: Final = frozenset({TCP, UDP, UDPLITE, SCTP, DCCP, ICMP, ICMPV6})
+from conntrack.packet.header import ICMP, ICMPV6, UDP
 
 #: a search looks at this many consecutive ports, then at half as many from a new start, down to the last number
 FIRST_ROUND: Final = 128
 LAST_ROUND: Final = 16
-
-
-class Choice:
-    """A translated source: the reply key that goes with it. `reply` is b"" where no port was free."""
-
-    def __init__(self) -> None:
-        self.reply: bytes = b""
-        self.port: i64 = 0
-        self.use: PortUse | None = None  # None: the protocol has no ports
-        self.mapped = False  # by a mapping that later connections of the endpoint reuse
 
 
 class Chooser:

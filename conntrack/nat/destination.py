@@ -15,14 +15,17 @@ from conntrack.policy.runtime import FORWARD, ONE_TO_ONE, NatRule
 
 
 def spread(source: bytes, members: list[bytes]) -> bytes:
-    """One member of the source's family, the same for the same source as long as the members stay; b"" if none fits.
+    """One member, the same for the same source as long as the members stay.
 
     Hashing the address alone keeps a client with one server, and a host with one outside address.
     """
-    fitting = [member for member in members if len(member) == len(source)]
-    if not fitting:
-        return b""
-    return fitting[crc32(source) % len(fitting)]
+    return members[crc32(source) % len(members)]
+
+
+def fitting(source: bytes, members: list[bytes]) -> bytes:
+    """The same among the members of the source's family; b"" if there is none."""
+    found = [member for member in members if len(member) == len(source)]
+    return spread(source, found) if found else b""
 
 
 def target(rule: NatRule, source: bytes, asked: bytes, port: i64, here: bytes) -> tuple[bytes, i64]:
@@ -32,7 +35,7 @@ def target(rule: NatRule, source: bytes, asked: bytes, port: i64, here: bytes) -
     redirect goes to.
     """
     if rule.kind == FORWARD:
-        return spread(source, rule.addresses), target_port(rule, port)
+        return fitting(source, rule.addresses), target_port(rule, port)
     if rule.kind == ONE_TO_ONE:
         if len(rule.addresses[1]) != len(source):
             return b"", port

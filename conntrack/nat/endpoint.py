@@ -5,9 +5,14 @@ Lives here: that cutting. May not live here: mappings (ports.py), or the layout 
 
 from __future__ import annotations
 
+from typing import Final
+
 from mypy_extensions import i64
 
-from conntrack.packet.header import ICMP, ICMPV6
+from conntrack.packet.header import DCCP, ICMP, ICMPV6, SCTP, TCP, UDP, UDPLITE
+
+#: protocols whose port or identifier may be changed
+PORTED: Final = frozenset({TCP, UDP, UDPLITE, SCTP, DCCP, ICMP, ICMPV6})
 
 
 def inside_of(key: bytes) -> bytes:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from mypy_extensions import i64
 
+from conntrack.nat.blocks import Block
+from conntrack.nat.endpoint import outside_of
 from conntrack.nat.use import PortUse
 from conntrack.policy.runtime import NatRule
 
@@ -14,10 +16,15 @@ from conntrack.policy.runtime import NatRule
 class Mapping:
     """An inside endpoint's outside port, kept where the port is not simply the endpoint's own."""
 
-    def __init__(self, inside: bytes, use: PortUse, port: int, exclusive: bool, rule: NatRule | None) -> None:
+    def __init__(self, inside: bytes, use: PortUse, port: i64, exclusive: bool) -> None:
         self.inside = inside  # inside_of(key)
-        self.rule = rule  # lets anybody in who sends to the outside port; None: only who was sent to
+        self.rule: NatRule | None = None  # lets anybody in who sends to the outside port; None: only who was sent to
         self.use = use
         self.port: i64 = port
         self.exclusive = exclusive
+        self.block: Block | None = None  # the subscriber's block that the port lies in
         self.references: i64 = 0
+
+    def outside(self) -> bytes:
+        """Its outside endpoint: protocol, address, port."""
+        return outside_of(self.use.protocol, self.use.address, self.port)

@@ -13,7 +13,9 @@ from __future__ import annotations
 from mypy_extensions import i64
 
 from conntrack.flow.connection import Connection
-from conntrack.nat.endpoint import outside_of, outside_port
+from conntrack.nat.blocks import Block, Blocks
+from conntrack.nat.chosen import Choice
+from conntrack.nat.endpoint import PORTED, outside_port
 from conntrack.nat.mapping import Mapping
 from conntrack.nat.use import PortUse
 from conntrack.policy.runtime import NatRule
@@ -26,6 +28,7 @@ class Ports:
         self._uses: dict[bytes, PortUse] = {}
         self._mappings: dict[bytes, Mapping] = {}
         self._open: dict[bytes, Mapping] = {}  # by protocol, outside address and port: those that let anybody in
+        self.blocks = Blocks()
         self.own: set[int] = set()
         self.hold_down = 0.0  # seconds that a released port rests (RFC 6888 REQ-8); 0: none
 
@@ -54,40 +57,76 @@ class Ports:
         at = 2 + 2 * size
         return self._open.get(key[:1] + key[2 + size : at] + key[at + 2 : at + 4])
 
-    def join(self, connection: Connection, mapping: Mapping) -> None:
+    def join(self, connection: Connection, mapping: Mapping, now: float) -> None:
         """Notes that a connection from outside came in by a mapping, which lives as long as it at least."""
-        mapping.references += 1
-        mapping.use.take(mapping.port)
+        self.keep(mapping, now)
         connection.mapping = mapping
 
     def is_own(self, protocol: i64, port: i64) -> bool:
         """Whether one of the gateway's own sockets uses the port."""
         return int(protocol << 16 | port) in self.own
 
-    def hold(self, connection: Connection, use: PortUse, port: i64) -> None:
+    def hold(self, connection: Connection, choice: Choice, now: float) -> None:
         """Notes that a connection holds a port that several may share."""
-        use.take(port)
-        connection.mapping = use
+        use = choice.use
+        if use is not None:
+            use.take(choice.port)
+        if choice.block is not None:
+            self.blocks.hold(choice.block, now)
+            connection.mapping = choice.block
+        else:
+            connection.mapping = use
 
     def map(
-        self,
-        connection: Connection,
-        inside: bytes,
-        use: PortUse,
-        port: i64,
-        exclusive: bool,
-        rule: NatRule | None = None,
+        self, connection: Connection, inside: bytes, choice: Choice, exclusive: bool, rule: NatRule | None, now: float
     ) -> None:
         """Notes that a connection holds a port by a mapping that its inside endpoint's next connections will reuse."""
         mapping = self._mappings.get(inside)
         if mapping is None:
-            mapping = Mapping(inside, use, int(port), exclusive, rule)
-            self._mappings[inside] = mapping
-            if exclusive:
-                use.exclusive.add(int(port))
-            if rule is not None:
-                self._open[outside_of(use.protocol, use.address, port)] = mapping
-        self.join(connection, mapping)
+            mapping = self.begin(inside, choice, exclusive, rule)
+        self.join(connection, mapping, now)
+
+    def begin(self, inside: bytes, choice: Choice, exclusive: bool, rule: NatRule | None) -> Mapping:
+        """A new mapping, for its first holder to `keep`."""
+        use = choice.use
+        assert use is not None
+        mapping = Mapping(inside, use, choice.port, exclusive)
+        mapping.block = choice.block
+        self._mappings[inside] = mapping
+        if exclusive:
+            use.exclusive.add(int(choice.port))
+        if rule is not None:
+            self.open(mapping, rule)
+        return mapping
+
+    def open(self, mapping: Mapping, rule: NatRule) -> None:
+        """Lets anybody in who sends to the mapping's outside port, as the rule says."""
+        mapping.rule = rule
+        self._open[mapping.outside()] = mapping
+
+    def shut(self, mapping: Mapping) -> None:
+        """Lets nobody in by it any more but who was sent to."""
+        if mapping.rule is not None:
+            mapping.rule = None
+            del self._open[mapping.outside()]
+
+    def keep(self, mapping: Mapping, now: float) -> None:
+        """One more holder of a mapping."""
+        mapping.references += 1
+        mapping.use.take(mapping.port)
+        if mapping.block is not None:
+            self.blocks.hold(mapping.block, now)
+
+    def let_go(self, mapping: Mapping, now: float) -> None:
+        """One holder less; without any the mapping ends."""
+        self._free(mapping.use, mapping.port, mapping.inside, now)
+        if mapping.block is not None:
+            self.blocks.release(mapping.block, now)
+        mapping.references -= 1
+        if mapping.references == 0:
+            mapping.use.exclusive.discard(int(mapping.port))
+            del self._mappings[mapping.inside]
+            self.shut(mapping)
 
     def release(self, connection: Connection, now: float = 0.0) -> None:
         """Takes back what an ending connection held."""
@@ -98,13 +137,12 @@ class Ports:
         if isinstance(held, PortUse):
             self._free(held, outside_port(connection.reply.key), connection.original.key, now)
         elif isinstance(held, Mapping):
-            self._free(held.use, held.port, held.inside, now)
-            held.references -= 1
-            if held.references == 0:
-                held.use.exclusive.discard(int(held.port))
-                del self._mappings[held.inside]
-                if held.rule is not None:
-                    del self._open[outside_of(held.use.protocol, held.use.address, held.port)]
+            self.let_go(held, now)
+        elif isinstance(held, Block):
+            if int(connection.protocol) in PORTED:
+                use = self.use(int(connection.protocol), held.address)
+                self._free(use, outside_port(connection.reply.key), connection.original.key, now)
+            self.blocks.release(held, now)
 
     def _free(self, use: PortUse, port: i64, inside: bytes, now: float) -> None:
         """One holder less; the last one's port rests. inside: protocol, space, inside address, and whatever follows."""

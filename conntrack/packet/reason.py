@@ -58,6 +58,7 @@ NAT_NO_ADDRESS: Final = 90
 INSERT_FAILED: Final = 91
 RATE_LIMIT: Final = 92
 UNTRANSLATABLE: Final = 93
+SUBSCRIBER_LIMIT: Final = 94
 
 #: number → (name, meaning). The name is what metrics, logs and users see.
 REASONS: Final[dict[int, tuple[str, str]]] = {
@@ -106,6 +107,7 @@ REASONS: Final[dict[int, tuple[str, str]]] = {
     INSERT_FAILED: ("insert-failed", "lost a race for the table against another packet"),
     RATE_LIMIT: ("rate-limit", "the rule's limit is used up"),
     UNTRANSLATABLE: ("untranslatable", "belongs to a translated connection but cannot be rewritten"),
+    SUBSCRIBER_LIMIT: ("subscriber-limit", "the subscriber has used up its port blocks or its connections"),
 }
 
 #: one past the highest number: the length of an array of counters indexed by reason

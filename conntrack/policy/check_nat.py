@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from conntrack.policy import families, wellknown
+from conntrack.policy import check_blocks, families, wellknown
 from conntrack.policy.document_nat import (
     DestinationSide,
     Exempt,
@@ -43,6 +43,7 @@ def check(references: References) -> None:
         elif isinstance(entry, Exempt):
             references.selection(entry, "exempt", entry.exempt)
             _families(references, entry, (entry.source, entry.exempt))
+    check_blocks.check(references)
 
 
 def _source_side(references: References, entry: SourceSide) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from conntrack.policy.compile_blocks import plan_of
 from conntrack.policy.document_nat import (
     DestinationSide,
     Exempt,
@@ -69,13 +70,14 @@ def _masquerade(lowering: Lowering, entry: Masquerade, nat: NatRule) -> Match:
 def _source_nat(lowering: Lowering, entry: SourceNat, nat: NatRule) -> Match:
     _name(nat, entry, SOURCE_NAT, "source-nat")
     nat.zone = lowering.zone(entry.at)
-    nat.addresses = _each(entry.source_nat)
+    nat.set_pool(_each(entry.source_nat))
     return _departure(lowering, entry, nat, _version(entry, entry.source_nat))
 
 
 def _departure(lowering: Lowering, entry: SourceSide, nat: NatRule, only: int) -> Match:
     if entry.ports is not None:
         nat.port_low, nat.port_high = entry.ports
+    nat.blocks = plan_of(entry, nat.name)
     nat.endpoint_independent = entry.mapping is not None
     if entry.filtering is not None:
         nat.rule = Rule(0, nat.name, PAIR, ACCEPT, nat.file, int(nat.line))

@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Discriminator, Field, Tag
 
 from conntrack.policy import fields
+from conntrack.policy.document_blocks import PortBlocks
 from conntrack.policy.node import Node
 from conntrack.policy.values import Addresses
 
@@ -29,6 +30,7 @@ class SourceSide(NatCommon):
 
     destination: fields.Selection = Field(Addresses(), description="Only to these addresses or sets; `!` excepts.")
     ports: fields.PortRange = Field(None, description="Outside ports to choose from, `20000-40000`.")
+    port_blocks: PortBlocks | None = Field(None, description="Give every subscriber ports of its own.")
     mapping: Literal["endpoint-independent"] | None = Field(
         None, description="`endpoint-independent`: one outside port an inside socket, whoever the peer is."
     )

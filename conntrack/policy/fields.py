@@ -81,6 +81,11 @@ def interface(raw: Any) -> str:
     return word[:-1] + "+" if word[-1] == "*" else word
 
 
+def _between(low: int, high: int, wanted: str) -> Callable[[Any], int]:
+    """A parser of numbers from low to high."""
+    return lambda raw: units.number(raw, low, high, wanted)
+
+
 def file_name(raw: Any) -> str:
     """The name of a file."""
     return units.text(raw, "the name of a file")
@@ -126,6 +131,9 @@ ZoneLimits = Annotated[
 ]
 Pause = Annotated[int, PlainValidator(units.pause), WithJsonSchema(WORD)]
 Duration = Annotated[int, PlainValidator(units.duration), WithJsonSchema(WORD)]
+BlockSize = Annotated[int, PlainValidator(_between(1, 32768, "a block size")), WithJsonSchema(WORD)]
+Length4 = Annotated[int, PlainValidator(_between(8, 32, "a prefix length")), WithJsonSchema(WORD)]
+Length6 = Annotated[int, PlainValidator(_between(16, 128, "a prefix length")), WithJsonSchema(WORD)]
 QueueNumber = Annotated[int, PlainValidator(queue_number), WithJsonSchema({"type": "integer", "minimum": 0})]
 Port = Annotated[int, PlainValidator(units.port), WithJsonSchema({"type": "integer", "minimum": 1, "maximum": 65535})]
 PortRange = Annotated[values.Ports | None, PlainValidator(units.ports), WithJsonSchema(WORD)]

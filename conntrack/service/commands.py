@@ -1,6 +1,7 @@
 """What the control socket can be asked: every command, and what it does.
 
-Lives here: the table and the small commands. May not live here: sockets, pace (control.py), flows (flow_commands.py).
+Lives here: the table and the small commands. May not live here: sockets, pace (control.py), flows (flow_commands.py),
+translation (nat_commands.py).
 Iterators yield None where nothing is found yet, so that control.py can pause there.
 """
 
@@ -8,18 +9,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from socket import AF_INET, AF_INET6, inet_pton
 from typing import NamedTuple
 
 from conntrack.engine.core import Engine
 from conntrack.policy.explain import explain
 from conntrack.policy.policy import DEFAULT
 from conntrack.policy.problems import Wrong
+from conntrack.service.arguments import packed
 from conntrack.service.configuration import Configuration
 from conntrack.service.control import Command
 from conntrack.service.flow_commands import FlowCommands
-from conntrack.service.policy_views import nat_view, rule_view, set_view
-from conntrack.service.pools import held, outside
+from conntrack.service.nat_commands import NatCommands
+from conntrack.service.policy_views import rule_view, set_view
 from conntrack.service.protocol import MISSING, USAGE, Item, Refused
 from conntrack.service.reload import Reloader
 from conntrack.service.stats import stats
@@ -41,18 +42,19 @@ class Parts(NamedTuple):
 class Commands:
     """The commands of one daemon."""
 
-    def __init__(self, parts: Parts, flow_commands: FlowCommands) -> None:
+    def __init__(self, parts: Parts, flow_commands: FlowCommands, nat_commands: NatCommands) -> None:
         self._parts = parts
         self._flow_commands = flow_commands
+        self._nat_commands = nat_commands
 
     def table(self) -> Mapping[str, Command]:
         """Every command by name."""
         return {
             **self._flow_commands.table(),
+            **self._nat_commands.table(),
             "status": Command(self._status),
             "stats": Command(self._stats),
             "rules": Command(self._rules),
-            "nat": Command(self._nat),
             "sets": Command(self._sets),
             "explain": Command(self._explain),
             "reload": Command(self._reload, changes=True),
@@ -73,13 +75,6 @@ class Commands:
             wanted = (pair is None or rule.pair == pair) and not (unused and (rule.hits or not rule.line))
             yield rule_view(rule) if wanted and not silent_default else None
 
-    def _nat(self, arguments: Item) -> Iterator[Item]:
-        engine = self._parts.engine
-        for rule in engine.policy.nat_rules:
-            addresses = outside(engine, rule)
-            zone = self._parts.flows.zone(int(rule.zone))
-            yield nat_view(rule, zone, addresses or rule.addresses, held(engine, addresses))
-
     def _sets(self, arguments: Item) -> Iterator[Item]:
         text = arguments.get("holding")
         address = None if text is None else packed(str(text))
@@ -99,11 +94,3 @@ class Commands:
 
     async def _reload(self, arguments: Item) -> AsyncIterator[Item]:
         yield await asyncio.shield(self._parts.reloader.request())
-
-
-def packed(text: str) -> bytes:
-    """An address as bytes. Refused: it is none."""
-    try:
-        return inet_pton(AF_INET6 if ":" in text else AF_INET, text)
-    except OSError:
-        raise Refused(USAGE, f"{text} is no address") from None

@@ -6,11 +6,11 @@ Lives here: these four. May not live here: filters (filters.py), a flow's shape 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from typing import Any
 
 from conntrack.engine.core import Engine
 from conntrack.flow.connection import Connection
 from conntrack.flow.ending import DELETED
+from conntrack.service.arguments import whole_number
 from conntrack.service.control import Command
 from conntrack.service.events import END, NEW, Events
 from conntrack.service.filters import Filter
@@ -106,11 +106,3 @@ class FlowCommands:
         if not isinstance(filters, dict):
             raise Refused(USAGE, "`filters` is a JSON object")
         return Filter(filters, self._flows.state, self._flows.rule, self._flows.zone)
-
-
-def whole_number(arguments: Item, name: str) -> int | None:
-    """An argument that is a number, or is not there. Refused: it is something else."""
-    value: Any = arguments.get(name)
-    if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
-        raise Refused(USAGE, f"`{name}` is a number")
-    return value

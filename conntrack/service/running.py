@@ -34,7 +34,9 @@ from conntrack.service.metrics.page import MetricsPage
 from conntrack.service.metrics.registry import registry_of
 from conntrack.service.moving import Mover
 from conntrack.service.naming import naming
+from conntrack.service.nat_commands import NatCommands
 from conntrack.service.notify import Notifier
+from conntrack.service.port_blocks import PortBlocks
 from conntrack.service.queueing import wanted
 from conntrack.service.record import keep
 from conntrack.service.refresh import Refresher
@@ -93,7 +95,12 @@ class Running:
             core.engine, flows, self._configuration, self._reloader, self.status.view, time.time, self._fastpath.sweep
         )
         flow_commands = FlowCommands(core.engine, flows, events, time.monotonic)
-        self._control = Control(surroundings.control, Commands(parts, flow_commands).table(), surroundings.group)
+        blocks = PortBlocks(core.engine, time.monotonic, time.time)
+        core.engine.ports.blocks.ledger = blocks
+        nat_commands = NatCommands(core.engine, flows, blocks)
+        self._control = Control(
+            surroundings.control, Commands(parts, flow_commands, nat_commands).table(), surroundings.group
+        )
         self._page = MetricsPage(
             registry_of(core.engine, flows.state_name, self._sources(events), self._fastpath), self._fastpath.swept
         )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from conntrack.service.exits import BAD_CONFIGURATION, DROPPED, OK, REJECTED, USAGE
+from conntrack.service.exits import BAD_CONFIGURATION, DROPPED, FAILED, OK, REJECTED, USAGE
 from tests.unit.cli.conftest import Run
 
 RULES = """\
@@ -155,3 +155,18 @@ def test_run_refuses_bad_rules(path: Path, run: Run) -> None:
 def test_run_needs_rules(run: Run) -> None:
     assert run("run").code == USAGE
     assert run("run", "--rules", "x", "--queue-backend", "magic").code == USAGE
+
+
+def test_whose_a_port_is_by_a_file_alone(path: Path, run: Run) -> None:
+    path.write_text(
+        "version: 1\nzones:\n  wan: {interfaces: [eth0]}\n  lan: {interfaces: [eth1]}\nnat:\n"
+        "  - {name: homes, source-nat: 203.0.113.8/31, at: wan, source: 100.64.0.0/24,\n"
+        "     port-blocks: {size: 500, allocation: deterministic}}\n"
+    )
+    ran = run("nat", "whose", "203.0.113.9", 1530, "--rules", path)
+    assert ran.code == OK
+    assert ran.lines[1].split() == ["100.64.0.130", "203.0.113.9", "1524-2023", "deterministic", "-", "-", "homes"]
+    assert run("nat", "whose", "203.0.113.10", 1530, "--rules", path).code == FAILED
+    early = run("nat", "whose", "203.0.113.9", 1530, "1999-12-31T12:00", "--rules", path)
+    assert "has been changed since" in early.err
+    assert run("nat", "whose", "203.0.113.999", 1530, "--rules", path).code == USAGE

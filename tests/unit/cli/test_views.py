@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from conntrack.service.exits import BAD_CONFIGURATION, FAILED, OK
+from conntrack.service.exits import BAD_CONFIGURATION, FAILED, OK, USAGE
 from conntrack.service.protocol import Item
 from tests.unit.cli.conftest import Run, Script
 
@@ -88,6 +88,33 @@ def test_nat(ask: Run, script: Script) -> None:
     assert ran.lines[0].split() == "NAME KIND ZONE ADDRESSES HITS FAILURES PORTS HELD WHERE".split()
     assert ran.lines[1].split() == ["internet", "masquerade", "wan", "203.0.113.5", "2", "0", "2", "rules.yaml:6"]
     assert json.loads(ask("nat", "-o", "jsonl").out) == NAT
+
+
+BLOCK: Item = {
+    "subscriber": "100.64.0.5",
+    "address": "203.0.113.7",
+    "ports": [1024, 1535],
+    "rule": "subscribers",
+    "connections": 3,
+    "allocation": "on-demand",
+    "since": 1.7e9,
+    "until": None,
+}
+
+
+def test_nat_blocks(ask: Run, script: Script) -> None:
+    script.items("nat blocks", BLOCK)
+    ran = ask("nat", "blocks")
+    assert ran.lines[1].split()[:4] == ["100.64.0.5", "203.0.113.7", "1024-1535", "on-demand"]
+    assert json.loads(ask("nat", "blocks", "-o", "jsonl").out) == BLOCK
+
+
+def test_nat_whose(ask: Run, script: Script) -> None:
+    script.items("nat whose", BLOCK)
+    assert ask("nat", "whose", "203.0.113.7", 1100, "1700000000").lines[1].startswith("100.64.0.5")
+    assert script.asked[-1] == ("nat whose", {"address": "203.0.113.7", "port": 1100, "time": 1.7e9})
+    assert ask("nat", "whose", "203.0.113.7", 1100, "yesterday").code == USAGE
+    assert ask("nat", "whose", "203.0.113.7", 70000).code == USAGE
 
 
 @pytest.mark.parametrize("command", ["nat", "rules", "sets"])

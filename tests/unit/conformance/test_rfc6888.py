@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from socket import inet_aton
 
+from conntrack.nat.deterministic import whose
 from tests.host import Host
+from tests.unit.conformance.carrier import DETERMINISTIC, ON_DEMAND, Lines, carrier
 from tests.unit.conformance.office import FULL_CONE, LINKS, MAPPING, RULES, office, outside, port
 
 
@@ -39,6 +42,26 @@ def test_rfc6888_req_4_and_5_what_one_subscriber_may_hold_is_limited() -> None:
     assert [answer.startswith("wan ") for answer in answers] == [True, True, True, False]
     assert answers[3] == "drop source-limit"
     assert host.arrive("lan", "udp 192.168.10.6:5000 > 198.51.100.9:53").startswith("wan ")
+
+
+def test_rfc6888_req_4_ports_of_one_subscriber_are_limited_by_its_blocks() -> None:
+    host = carrier("{size: 4, per-subscriber: 2}", MAPPING)
+    answers = [host.arrive("lan", f"udp 100.64.0.5:{port} > 198.51.100.9:53") for port in range(5000, 5009)]
+    assert [answer.startswith("wan ") for answer in answers] == [True] * 8 + [False]
+    assert answers[8] == "reject prohibited"
+    assert host.arrive("lan", "udp 100.64.0.6:5000 > 198.51.100.9:53").startswith("wan ")
+
+
+def test_rfc6888_req_5_connections_of_one_subscriber_are_limited_though_it_is_a_prefix() -> None:
+    host = carrier("{size: 64, connections: 3, subscriber: {ipv4: 30}}")
+    answers = [host.arrive("lan", f"udp 100.64.0.{last}:5000 > 198.51.100.9:53") for last in (4, 5, 6, 7, 8)]
+    assert [answer.startswith("wan ") for answer in answers] == [True, True, True, False, True]
+
+
+def test_rfc6888_req_2_paired_addresses_with_port_blocks() -> None:
+    host = carrier("{size: 4, per-subscriber: 3}", MAPPING)
+    answers = [host.arrive("lan", f"udp 100.64.0.5:{port} > 198.51.100.9:53") for port in range(5000, 5012)]
+    assert len({outside(answer).rpartition(":")[0] for answer in answers}) == 1
 
 
 def test_rfc6888_req_6_no_translation_towards_destinations_that_are_exempt() -> None:
@@ -92,6 +115,45 @@ def test_rfc6888_req_11c_a_full_table_gives_up_what_was_never_answered() -> None
     for source in (5000, 5001, 5002):
         assert host.arrive("lan", f"udp 192.168.10.5:{source} > 198.51.100.9:53").startswith("wan ")
     assert len(host.engine.table) == 2
+
+
+def test_rfc6888_req_12_and_14_a_line_for_a_block_and_none_for_a_destination() -> None:
+    host = carrier(ON_DEMAND)
+    lines = Lines()
+    host.engine.ports.blocks.ledger = lines
+    for peer in range(2, 102):
+        host.arrive("lan", f"tcp 100.64.0.5:{peer + 5000} > 198.51.100.{peer}:443 SYN")
+    assert len(host.engine.table) == 100
+    assert lines.count == 1
+    host.wait(121)
+    assert lines.count == 2
+
+
+def test_rfc6888_req_14_a_deterministic_mapping_needs_no_line_at_all() -> None:
+    host = carrier(DETERMINISTIC)
+    lines = Lines()
+    host.engine.ports.blocks.ledger = lines
+    [rule] = host.engine.policy.nat_rules
+    assert rule.blocks is not None
+    for last in range(2, 254):
+        left = outside(host.arrive("lan", f"udp 100.64.0.{last}:5000 > 198.51.100.9:53"))
+        address, _, number = left.rpartition(":")
+        at = rule.pool(4).index(inet_aton(address))
+        assert whose(rule.blocks, at, int(number), 4) == inet_aton(f"100.64.0.{last}")
+    assert lines.count == 0
+
+
+def test_rfc6888_req_13_a_port_may_serve_several_peers_in_a_block() -> None:
+    host = carrier("{size: 2}")
+    for peer in range(2, 30):
+        assert host.arrive("lan", f"udp 100.64.0.5:{peer + 5000} > 198.51.100.{peer}:53").startswith("wan ")
+
+
+def test_rfc6888_req_15_ports_of_a_block_are_chosen_at_random() -> None:
+    host = carrier("{size: 512}", MAPPING)
+    ports = [port(host.arrive("lan", f"tcp 100.64.0.5:{at} > 198.51.100.9:53 SYN")) for at in range(200, 230)]
+    assert max(ports) - min(ports) < 512
+    assert len({after - before for before, after in pairwise(ports)}) > 20
 
 
 def test_rfc6888_req_15_a_port_that_has_to_change_is_chosen_at_random() -> None:

@@ -55,10 +55,10 @@ class Nat:
             return None
         connection = Connection(1, key, choice.reply, 0.0)
         assert self.table.insert(connection)
-        if choice.use is not None and choice.mapped:
-            self.ports.map(connection, inside_of(key), choice.use, choice.port, exclusive)
-        elif choice.use is not None:
-            self.ports.hold(connection, choice.use, choice.port)
+        if choice.mapped:
+            self.ports.map(connection, inside_of(key), choice, exclusive, None, 0.0)
+        else:
+            self.ports.hold(connection, choice, 0.0)
         return connection
 
     def close(self, connection: Connection) -> None:

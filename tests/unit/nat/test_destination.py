@@ -4,7 +4,7 @@ from socket import AF_INET6, inet_aton, inet_pton
 
 import pytest
 
-from conntrack.nat.destination import spread, target
+from conntrack.nat.destination import fitting, target
 from conntrack.policy.runtime import FORWARD, ONE_TO_ONE, REDIRECT, NatRule
 
 CLIENT = inet_aton("198.51.100.9")
@@ -36,8 +36,8 @@ def test_a_client_stays_with_its_server_and_clients_spread_over_all() -> None:
 
 def test_only_a_member_of_the_clients_family_fits() -> None:
     six = inet_pton(AF_INET6, "fd10::20")
-    assert spread(CLIENT, [six, WEB[0]]) == WEB[0]
-    assert spread(six, WEB) == b""
+    assert fitting(CLIENT, [six, WEB[0]]) == WEB[0]
+    assert fitting(six, WEB) == b""
     assert target(rule(ONE_TO_ONE, [six, six]), CLIENT, ASKED, 80, HERE) == (b"", 80)
 
 

@@ -16,7 +16,9 @@ from conntrack.service.control import Command
 from conntrack.service.events import Events
 from conntrack.service.flow_commands import FlowCommands
 from conntrack.service.naming import naming
+from conntrack.service.nat_commands import NatCommands
 from conntrack.service.notify import Notifier
+from conntrack.service.port_blocks import PortBlocks
 from conntrack.service.protocol import MISSING, USAGE, Item, Refused
 from conntrack.service.reload import Reloader
 from tests.host import Host
@@ -62,7 +64,10 @@ class Scene:
 
         parts = Parts(engine, flows, configuration, asyncio.run(make()), lambda: {"pid": 1}, lambda: 1.7e9)
         flow_commands = FlowCommands(engine, flows, self.events, lambda: self.host.now)
-        self.table: dict[str, Command] = dict(Commands(parts, flow_commands).table())
+        self.blocks = PortBlocks(engine, lambda: self.host.now, lambda: 1.7e9 + self.host.now)
+        engine.ports.blocks.ledger = self.blocks
+        nat_commands = NatCommands(engine, flows, self.blocks)
+        self.table: dict[str, Command] = dict(Commands(parts, flow_commands, nat_commands).table())
 
     def ask(self, command: str, **arguments: Any) -> list[Item]:
         answer = self.table[command].run(arguments)

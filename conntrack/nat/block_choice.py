@@ -1,0 +1,114 @@
+"""Choosing the outside port of a subscriber that has ports of its own.
+
+Lives here: which block, and whether one more is due. May not live here: the port within it (choice.py), which blocks
+there are (blocks.py, deterministic.py).
+"""
+
+from __future__ import annotations
+
+from random import Random
+
+from mypy_extensions import i64
+
+from conntrack.nat.blocks import Block, Blocks, Subscriber
+from conntrack.nat.choice import Chooser
+from conntrack.nat.chosen import Choice
+from conntrack.nat.deterministic import place
+from conntrack.nat.endpoint import PORTED
+from conntrack.packet import reason
+from conntrack.policy.runtime import BlockPlan
+
+
+class BlockChooser:
+    """`failure` says why the last choice has no reply."""
+
+    def __init__(self, blocks: Blocks, chooser: Chooser, random: Random) -> None:
+        self._blocks = blocks
+        self._chooser = chooser
+        self._random = random
+        self.failure: i64 = reason.SUBSCRIBER_LIMIT
+
+    def choose(self, forward: bytes, plan: BlockPlan, pool: list[bytes], exclusive: bool, now: float) -> Choice:
+        """As Chooser.choose, within the blocks of the source's subscriber; the choice names the block."""
+        source = forward[2:6] if len(forward) == 14 else forward[2:18]
+        self.failure = reason.SUBSCRIBER_LIMIT
+        blocks = self._blocks
+        blocks.tidy(now)
+        subscriber = blocks.subscriber(plan, forward[1:2], source)
+        if plan.sessions and subscriber.sessions >= plan.sessions:
+            return Choice()
+        if int(forward[0]) not in PORTED:
+            return self._without_ports(forward, subscriber, plan, pool, now)
+        at: i64 = len(subscriber.blocks) - 1
+        while at >= 0:  # the newest has most ports free
+            block = subscriber.blocks[at]
+            if fits(block, plan, pool):
+                choice = self._within(block, forward, exclusive, now)
+                if choice.reply:
+                    return choice
+            at -= 1
+        more = self.more(subscriber, plan, pool, source)
+        return Choice() if more is None else self._within(more, forward, exclusive, now)
+
+    def more(self, subscriber: Subscriber, plan: BlockPlan, pool: list[bytes], source: bytes) -> Block | None:
+        """One more block, only offered so far; None where the subscriber may have none (see `failure`)."""
+        if not plan.inside:
+            block = self._blocks.offer(subscriber, plan, pool, self._random)
+            if block is None and not subscriber.blocks:
+                self.failure = reason.NAT_EXHAUSTED
+            return block
+        if subscriber.blocks:
+            return None
+        number, low = place(plan, source, len(pool))
+        if number < 0:
+            self.failure = reason.NAT_NO_ADDRESS
+            return None
+        return Block(subscriber, plan, pool[number], low)
+
+    def around(self, key: bytes, plan: BlockPlan, address: bytes, port: i64) -> Block | None:
+        """The block that a port lies in which was chosen before this daemon began; None if it lies in none."""
+        source = key[2:6] if len(key) == 14 else key[2:18]
+        subscriber = self._blocks.subscriber(plan, key[1:2], source)
+        for block in subscriber.blocks:
+            if block.address == address and block.low <= port <= block.high:
+                return block
+        low = port - (port - plan.low) % plan.size
+        if port < plan.low or low + plan.size - 1 > plan.high:
+            return None
+        if not plan.inside and not self._blocks.is_free(plan, address, low):
+            return None
+        return Block(subscriber, plan, address, low)
+
+    def _within(self, block: Block, forward: bytes, exclusive: bool, now: float) -> Choice:
+        choice = self._chooser.choose(forward, block.address, block.low, block.high, exclusive, now)
+        choice.block = block
+        return choice
+
+    def _without_ports(
+        self, forward: bytes, subscriber: Subscriber, plan: BlockPlan, pool: list[bytes], now: float
+    ) -> Choice:
+        """GRE, ESP and the like go by the address of the subscriber's ports."""
+        own = [block for block in subscriber.blocks if fits(block, plan, pool)]
+        block = own[0] if own else self.more(subscriber, plan, pool, forward[2 : 2 + len(pool[0])])
+        if block is None:
+            return Choice()
+        choice = self._within(block, forward, False, now)
+        if not choice.reply:
+            self.failure = reason.NAT_CLASH
+        return choice
+
+
+def fits(block: Block, plan: BlockPlan, pool: list[bytes]) -> bool:
+    """Whether a block that a subscriber has is still one of this plan's: rules and addresses may have changed since."""
+    if len(pool) == 1:
+        if block.address != pool[0]:
+            return False
+    elif block.plan is not plan and block.address not in pool:
+        return False
+    if block.plan is not plan:
+        if block.plan.size != plan.size or block.low < plan.low or (block.low - plan.low) % plan.size:
+            return False
+        if block.high > plan.high or bool(block.plan.inside) != bool(plan.inside):
+            return False
+        block.plan = plan
+    return True
