@@ -17,7 +17,7 @@ from time import gmtime
 
 from conntrack.engine.core import Engine
 from conntrack.engine.topology import Interface, Topology, masked
-from conntrack.engine.verdict import DONE, DROP, FORWARD, HALF, OUTPUT, PREROUTING, REJECT_MASK
+from conntrack.engine.verdict import DONE, DROP, FORWARD, HALF, OUTPUT, PREROUTING, REJECT_MASK, USER_MASK
 from conntrack.packet import reason
 from conntrack.policy.compile import compile_policy
 from conntrack.policy.load import load_text
@@ -62,8 +62,16 @@ def topology_of(links: dict[str, tuple[str, list[str]]], zones: dict[str, int]) 
 class Host:
     """One gateway with a clock of its own, which stands still unless `wait` moves it."""
 
-    def __init__(self, rules: str, links: dict[str, tuple[str, list[str]]] | None = None, wall: float = 0.0) -> None:
+    def __init__(
+        self,
+        rules: str,
+        links: dict[str, tuple[str, list[str]]] | None = None,
+        wall: float = 0.0,
+        marked: dict[int, str] | None = None,
+    ) -> None:
+        """marked: packet mark → the zone that it is routed to (`ip rule fwmark`)."""
         self.links = LINKS if links is None else links
+        self._marked = {} if marked is None else marked
         self.now = 1000.0
         self.left_mark = 0
         policy = compile_policy(load_text(rules, "rules.yaml"), gmtime)
@@ -81,6 +89,12 @@ class Host:
     def reload(self, rules: str) -> None:
         """Puts other rules in force."""
         self.engine.swap(compile_policy(load_text(rules, "rules.yaml"), gmtime))
+
+    def topology_now(self) -> Topology:
+        """The same links with the zones of the rules in force, as the daemon hands them over after a reload."""
+        self.zones = {zone.name: int(zone.number) for zone in self.engine.policy.zones}
+        self.topology = topology_of(self.links, self.zones)
+        return self.topology
 
     def arrive(self, zone: str, line: str) -> str:
         """A packet comes in from a zone."""
@@ -104,9 +118,9 @@ class Host:
             raw = raw if new is None else new
             if verdict == DROP or mark & REJECT_MASK:
                 return self._stopped(verdict, mark), b""
-        if self._for_us(destination(raw)):
+        if self._for_us(destination(raw)) and mark & USER_MASK not in self._marked:
             return "self", raw
-        outbound = int(self.topology.route(destination(raw)))
+        outbound = self._way(raw, mark)
         if not mark & DONE or mark & HALF:
             verdict, new, mark = self.engine.packet(raw, FORWARD, inbound, outbound, mark, self.now, verify)
             raw = raw if new is None else new
@@ -127,7 +141,12 @@ class Host:
         if verdict == DROP or mark & REJECT_MASK:
             return self._stopped(verdict, mark), b""
         raw = raw if new is None else new
-        return self._leaves(int(self.topology.route(destination(raw))), raw)
+        return self._leaves(self._way(raw, mark), raw)
+
+    def _way(self, raw: bytes, mark: int) -> int:
+        """The interface it leaves by: as the table of its mark says, else as the main one does."""
+        zone = self._marked.get(mark & USER_MASK)
+        return int(self.topology.route(destination(raw))) if zone is None else self._index[zone]
 
     def _pooled(self, target: bytes) -> bool:
         """Whether rules of ours would queue it before routing though it is not for the gateway (gateway/hooks)."""

@@ -50,14 +50,14 @@ def event_line(event: Item) -> str:
 
 def body(flow: Item, counters: bool) -> list[str]:
     """Both directions, and between them whether anything ever came back."""
-    words = direction_words(flow["original"], counters)
+    words = direction_words(flow["original"], counters, "orig")
     if not flow["replied"]:
         words.append("[UNREPLIED]")
-    return words + direction_words(flow["reply"], counters)
+    return words + direction_words(flow["reply"], counters, "reply")
 
 
-def direction_words(direction: Item, counters: bool) -> list[str]:
-    """`src=… dst=…` and what follows, for one direction."""
+def direction_words(direction: Item, counters: bool, side: str) -> list[str]:
+    """`src=… dst=…` and what follows, for one direction; an address space is what conntrack-tools call a zone."""
     words = [f"src={direction['source']}", f"dst={direction['destination']}"]
     if "source_port" in direction:
         words += [f"sport={direction['source_port']}", f"dport={direction['destination_port']}"]
@@ -65,6 +65,8 @@ def direction_words(direction: Item, counters: bool) -> list[str]:
         words += [f"type={direction['icmp_type']}", f"code={direction['icmp_code']}", f"id={direction['icmp_id']}"]
     elif "gre_key" in direction:
         words += [f"srckey={direction['gre_key']:#x}", f"dstkey={direction['gre_key']:#x}"]
+    if "space" in direction:
+        words.append(f"zone-{side}={direction['space']}")
     if counters:
         words += [f"packets={direction['packets']}", f"bytes={direction['bytes']}"]
     return words

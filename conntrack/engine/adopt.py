@@ -68,7 +68,7 @@ def adopt(state: State, found: Found, now: float) -> Connection | None:
     if rule is None or rule.action != ACCEPT:
         return None
     connection.rule = rule
-    connection.mark = i32(found.mark)
+    connection.mark = connection.original.mark = connection.reply.mark = i32(found.mark)
     connection.dscp = i16(found.dscp)
     _begin(state, connection, now)
     return connection if _enter(state, connection, now) else None

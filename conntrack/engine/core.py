@@ -25,7 +25,7 @@ from conntrack.engine.segments import leave_clamped
 from conntrack.engine.state import State
 from conntrack.engine.topology import Topology
 from conntrack.engine.trace import Trace
-from conntrack.engine.verdict import ACCEPT, FORWARD, HALF, PREROUTING, USER_MASK
+from conntrack.engine.verdict import ACCEPT, FORWARD, HALF, OUTPUT, PREROUTING, USER_MASK
 from conntrack.flow.connection import HAIRPIN, OFFLOADED, REWRITE_DESTINATION, REWRITE_SOURCE, Connection, Direction
 from conntrack.flow.ending import ADDRESS_GONE, CLOSED, REOPENED, TIMEOUT
 from conntrack.flow.pair import prefixes
@@ -49,6 +49,7 @@ class Engine:
         self._state = State(policy, topology, random, self._trackers.by_number)
         self._packet = Packet()
         self._prefixes = prefixes(0)
+        self._spaces = self._state.spaces
         self._directions = self._state.table.directions
         self._admission = Admission(self._state)
         self._errors = Errors(self._state)
@@ -131,11 +132,18 @@ class Engine:
         if packet.fragment != WHOLE:
             return self._refuse(packet, reason.FRAGMENT, inbound, outbound)
         if mark & HALF and hook == FORWARD:
-            return second_crossing(self._state, packet, self._prefixes[packet.protocol], now)
+            prefix = self._spaces.prefix(packet.protocol, hook, inbound, outbound)
+            return second_crossing(self._state, packet, prefix, outbound, now)
         if packet.kind >= ICMP_ERROR:
             return self._errors.packet(packet, hook, inbound, outbound, now)
-        key = self._prefixes[packet.protocol] + packet.pair
+        if self._spaces.apart:
+            key = self._spaces.prefix(packet.protocol, hook, inbound, outbound) + packet.pair
+        else:
+            key = self._prefixes[packet.protocol] + packet.pair
         direction = self._directions.get(key)
+        if direction is None and hook == OUTPUT and self._spaces.apart:
+            direction = self._spaces.own(packet, self._directions)
+            key = key if direction is None else direction.key
         if direction is not None:
             connection = direction.connection
             if connection.status & OFFLOADED and not self._overtaken(packet, connection, now):

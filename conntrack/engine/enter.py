@@ -55,6 +55,9 @@ class Entry:
         connection.outbound = i32(sources.outbound)
         connection.rule = rule
         connection.mark = i32(rule.mark)
+        onward, back = state.spaces.mark(query.zone_out), state.spaces.mark(query.zone_in)
+        connection.original.mark = i32(onward if onward else rule.mark)
+        connection.reply.mark = i32(back if back else rule.mark)
         connection.dscp = i16(rule.dscp)
         if rule.log == LOG_ALL:
             connection.status |= LOGGED

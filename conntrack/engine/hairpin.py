@@ -27,13 +27,16 @@ def first_crossing(packet: Packet, direction: Direction) -> bytes:
     return translate(packet, pair, address_delta, port_delta)
 
 
-def second_crossing(state: State, packet: Packet, prefix: bytes, now: float) -> tuple[int, bytes | None, int]:
+def second_crossing(
+    state: State, packet: Packet, prefix: bytes, outbound: i64, now: float
+) -> tuple[int, bytes | None, int]:
     """The packet with its source rewritten too; dropped where its connection ended between the crossings.
 
+    prefix: how its key begins; outbound: the interface it leaves by.
     A connection whose last packet this is ends here: without its halves the packet could not have left.
     """
     if packet.kind == ICMP_ERROR:
-        return second_crossing_of_error(state, packet)
+        return second_crossing_of_error(state, packet, outbound)
     direction = state.table.halves.get(prefix + packet.pair)
     if direction is None:
         return state.refuse(packet, reason.UNTRANSLATABLE, -1, -1)
@@ -44,7 +47,7 @@ def second_crossing(state: State, packet: Packet, prefix: bytes, now: float) -> 
     out = translate(packet, direction.translated, address_delta, port_delta)
     if connection.dscp >= 0:
         out = set_tos(out, int(i64(connection.dscp) << 2 | packet.tos & 3))
-    mark = int(connection.mark)
+    mark = int(direction.mark)
     if connection.deadline <= now:
         state.end(connection, CLOSED, now)
     return ACCEPT, out, mark

@@ -54,12 +54,12 @@ def _log(state: State, packet: Packet, connection: Connection, now: float) -> No
 def leave(packet: Packet, direction: Direction, connection: Connection, hook: i64) -> tuple[int, bytes | None, int]:
     """The packet as it leaves this hook, and the mark that tells the next one what is done."""
     out: bytes | None = None
-    mark = i64(connection.mark)
+    mark = i64(direction.mark)
     rewrites = direction.rewrites
     if hook == PREROUTING:
         mark |= DONE
         if rewrites == REWRITE_SOURCE | REWRITE_DESTINATION:
-            return ACCEPT, first_crossing(packet, direction), int(connection.mark | HALF)
+            return ACCEPT, first_crossing(packet, direction), int(direction.mark | HALF)
     if rewrites:
         out = translate(packet, direction.translated, i64(direction.address_delta), i64(direction.port_delta))
     if connection.dscp >= 0:

@@ -58,6 +58,8 @@ def may_carry(connection: Connection) -> bool:
     rule = connection.rule
     if isinstance(rule, Rule) and rule.helpers:
         return False
+    if connection.original.key[1] or connection.reply.key[1]:
+        return False  # the carrier's keys know no address spaces
     protocol = connection.protocol
     if protocol == TCP:
         return status & ASSURED != 0 and connection.state == ESTABLISHED

@@ -36,4 +36,4 @@ def ask(
     query.zone_out = SELF if hook == PREROUTING else topology.zone_of(outbound)
     query.address_zone = NO_ZONE
     if hook == PREROUTING:
-        query.address_zone = topology.address_zone(query.destination)
+        query.address_zone = topology.address_zone(query.destination, inbound)

@@ -13,7 +13,7 @@ from mypy_extensions import i64
 from conntrack.engine.state import State
 from conntrack.engine.verdict import ACCEPT, DONE, FORWARD, HALF, OUTPUT, PREROUTING
 from conntrack.flow.connection import OFFLOADED, REWRITE_DESTINATION, REWRITE_SOURCE, Connection, Direction
-from conntrack.flow.pair import invert, prefixes
+from conntrack.flow.pair import invert
 from conntrack.nat.translation import goes_elsewhere
 from conntrack.packet import reason
 from conntrack.packet.embedded import parse_embedded
@@ -72,15 +72,23 @@ class Errors:
     def _error(
         self, packet: Packet, inner: Packet, hook: i64, inbound: i64, outbound: i64, now: float
     ) -> tuple[int, bytes | None, int]:
-        state = self._state
-        key = invert(prefixes(0)[inner.protocol] + inner.pair)
-        direction = state.table.directions.get(key)
+        direction = self._flow(inner, hook, inbound, outbound)
         if direction is None or over(direction.connection, now):
             return self._unknown(packet, reason.ERROR_UNKNOWN_FLOW, hook, inbound, outbound)
         size = 4 if packet.version == 4 else 16
         if packet.pair[size : 2 * size] != inner.pair[:size]:
             return self._unknown(packet, reason.ERROR_WRONG_HOST, hook, inbound, outbound)
         return self._related(packet, inner, direction, direction.connection, hook)
+
+    def _flow(self, inner: Packet, hook: i64, inbound: i64, outbound: i64) -> Direction | None:
+        """The direction that the error goes in: against that of the packet it is about."""
+        spaces = self._state.spaces
+        directions = self._state.table.directions
+        direction = directions.get(invert(spaces.prefix(inner.protocol, hook, inbound, outbound) + inner.pair))
+        if direction is None and hook == OUTPUT and spaces.apart:
+            sent = spaces.own(inner, directions)
+            direction = None if sent is None else sent.peer
+        return direction
 
     def _related(
         self, packet: Packet, inner: Packet, direction: Direction, connection: Connection, hook: i64
@@ -96,12 +104,14 @@ class Errors:
         state.trace.connection = connection
         state.trace.direction = "original" if direction.original else "reply"
         mark: i64 = DONE if hook == PREROUTING else 0
+        toward = i64(connection.zone_out if direction.original else connection.zone_in)
+        mark |= state.spaces.mark(toward)
         outer = packet.pair
         if rewrites & REWRITE_DESTINATION:
             outer = with_destination(outer, direction.translated)
         if rewrites & REWRITE_SOURCE:
             if hook == PREROUTING:
-                mark = HALF
+                mark ^= DONE | HALF
             else:
                 outer = with_source(outer, direction.translated)
         zone_in, zone_out = i64(connection.zone_in), i64(connection.zone_out)
@@ -157,14 +167,14 @@ def with_source(pair: bytes, translated: bytes) -> bytes:
     return translated[:size] + pair[size:]
 
 
-def second_crossing_of_error(state: State, packet: Packet) -> tuple[int, bytes | None, int]:
-    """An error about a hairpin flow, all rewritten but its outer source."""
+def second_crossing_of_error(state: State, packet: Packet, outbound: i64) -> tuple[int, bytes | None, int]:
+    """An error about a hairpin flow, all rewritten but its outer source, on its way to whose packet it is about."""
     inner = Packet()
     try:
         parse_embedded(packet, inner)
     except Malformed as malformed:
         return state.refuse(packet, malformed.reason, -1, -1)
-    sent = state.table.directions.get(prefixes(0)[inner.protocol] + inner.pair)
+    sent = state.table.directions.get(state.spaces.prefix(inner.protocol, FORWARD, outbound, 0) + inner.pair)
     if sent is None:
         return state.refuse(packet, reason.ERROR_UNKNOWN_FLOW, -1, -1)
     outer = with_source(packet.pair, sent.peer.translated)

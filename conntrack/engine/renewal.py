@@ -37,6 +37,7 @@ def _settle(state: State, trackers: Trackers, policy: Policy) -> None:
     state.table.limit = settings.connections
     state.table.limit_sources(settings.per_source)
     state.ports.hold_down = settings.hold_down
+    state.spaces.settle(policy.zones, state.topology)
     state.clamps = any(zone.mss for zone in policy.zones)
     state.ports.blocks.hold_down = settings.hold_down
     trackers.configure(settings.timeouts, settings.loose, settings.liberal)
@@ -56,6 +57,8 @@ def move(state: State, topology: Topology, now: float) -> int:
     """Puts a topology in force and ends the connections whose outside address left the gateway."""
     before = state.topology
     state.topology = topology
+    state.spaces.settle(state.policy.zones, topology)
+    _leave_spaces(state, now)
     gone = {address for interface in before.interfaces() for address in interface.addresses}
     for interface in topology.interfaces():
         if interface.up:
@@ -66,6 +69,16 @@ def move(state: State, topology: Topology, now: float) -> int:
     for connection in ended:
         state.end(connection, ADDRESS_GONE, now)
     return len(ended)
+
+
+def _leave_spaces(state: State, now: float) -> None:
+    """Ends what no packet can belong to any more: new rules know its address space no longer."""
+    gone = state.spaces.gone
+    if gone:
+        for connection in state.table.snapshot():
+            if connection.original.key[1] in gone or connection.reply.key[1] in gone:
+                state.end(connection, ADDRESS_GONE, now)
+        gone.clear()
 
 
 def _stood_on(connection: Connection, gone: set[bytes]) -> bool:

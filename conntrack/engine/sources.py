@@ -10,6 +10,7 @@ from typing import Final
 
 from mypy_extensions import i64
 
+from conntrack.engine.spaces import leaving
 from conntrack.engine.state import State
 from conntrack.flow.connection import Connection
 from conntrack.flow.pair import invert
@@ -33,6 +34,7 @@ class SourceTranslation:
         self._choice: Choice | None = None
         self._exclusive = False
         self._open: NatRule | None = None  # the rule, if the mapping it makes lets anybody in
+        self._inside = b""  # the inside endpoint
         self._now = 0.0
         self.failure: i64 = reason.NAT_EXHAUSTED
         self.plain: bytes = b""
@@ -49,6 +51,10 @@ class SourceTranslation:
         self._now = query.now
         self.plain = b""
         self.outbound = 0
+        self._inside = inside_of(key)
+        spaces = self._state.spaces
+        if spaces.apart:
+            forward = leaving(spaces.of_zone(query.zone_out), forward, query.zone_in, query.zone_out)
         if query.zone_in == SELF or query.zone_out == SELF:
             return self._untranslated(forward, nat is None, False)
         if nat is not None and query.zone_out == query.zone_in:
@@ -56,9 +62,12 @@ class SourceTranslation:
             return self._choose(forward, destination_of(key), 0, 0, nat.endpoint_independent)
         rule = self._state.policy.source_nat(query)
         if rule is None:
+            if key[1] != 0 and forward[1] != key[1]:
+                self.failure = reason.NAT_REQUIRED
+                return b""
             return self._untranslated(forward, nat is None, True)
         rule.hits += 1
-        index = outbound if outbound else self._state.topology.route(destination_of(forward))
+        index = outbound if outbound else self._state.way(query.zone_out, destination_of(forward))
         reply = self._by_rule(rule, forward, query, index)
         if not reply:
             rule.failures += 1
@@ -115,7 +124,7 @@ class SourceTranslation:
         return choice.reply
 
     def _choose(self, forward: bytes, address: bytes, low: i64, high: i64, exclusive: bool) -> bytes:
-        choice = self._state.chooser.choose(forward, address, low, high, exclusive, self._now)
+        choice = self._state.chooser.choose(forward, address, low, high, exclusive, self._now, self._inside)
         self._choice = choice
         self._exclusive = exclusive
         self.failure = reason.NAT_EXHAUSTED if choice.use is not None else reason.NAT_CLASH

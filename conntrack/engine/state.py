@@ -13,6 +13,7 @@ from mypy_extensions import i64
 from conntrack.engine.counters import Counters
 from conntrack.engine.events import Observer
 from conntrack.engine.offload import Offload
+from conntrack.engine.spaces import Spaces
 from conntrack.engine.topology import Topology
 from conntrack.engine.trace import DROPPED, Trace
 from conntrack.engine.verdict import DROP
@@ -45,6 +46,7 @@ class State:
         self.observer: Observer | None = None
         self.offload: Offload | None = None
         self.trace = Trace()
+        self.spaces = Spaces()
         self.clamps = False  # a zone limits segments (`mss:`)
         self.wall = 0.0  # Unix time minus the clock that `now` is on
 
@@ -74,6 +76,11 @@ class State:
             table.eviction.place(connection)
         if connection.deadline < connection.due - 1.0:
             table.wheel.refile(connection)
+
+    def way(self, zone: i64, address: bytes) -> i64:
+        """The interface that packets to an address in a zone leave by; 0 if there is none."""
+        entrance = self.spaces.entrance(zone)
+        return entrance if entrance else self.topology.route(address)
 
     def over_zone_limit(self, zone: i64) -> bool:
         """Whether a zone already began as many connections as it may."""

@@ -47,21 +47,26 @@ class DestinationTranslation:
             return None
         if query.zone_in == mapping.rule.zone:
             return mapping
-        index = self._state.topology.route(mapping.inside[2 : 2 + len(query.destination)])
-        return mapping if index and self._state.topology.zone_of(index) == query.zone_in else None
+        home = self._home(mapping, mapping.inside[2 : 2 + len(query.destination)])
+        return mapping if home == query.zone_in != NO_ZONE else None
 
     def inward(self, mapping: Mapping, query: Query, key: bytes) -> bytes:
         """The key with the inside endpoint of a mapping as destination; otherwise like `translate`."""
         size = len(query.destination)
         address, port = mapping.inside[2 : 2 + size], mapping.inside[2 + size :]
-        index = self._state.topology.route(address)
-        query.zone_out = self._state.topology.zone_of(index) if index else NO_ZONE
+        query.zone_out = self._home(mapping, address)
         if query.zone_out == NO_ZONE:
             self.failure = reason.NO_ROUTE
             return b""
         query.destination = address
         query.destination_port = i64(port[0]) << 8 | i64(port[1])
         return with_destination(key, address, query.destination_port)
+
+    def _home(self, mapping: Mapping, address: bytes) -> i64:
+        """The zone of the inside host of a mapping."""
+        index = self._state.topology.route(address)
+        routed = self._state.topology.zone_of(index) if index else NO_ZONE
+        return self._state.spaces.home(mapping.inside, routed)
 
     def _here(self, query: Query) -> bytes:
         """The address that a redirect goes to: the one asked for if it is ours, else the interface's own."""
@@ -77,10 +82,12 @@ class DestinationTranslation:
 
     def _zone(self, nat: NatRule, address: bytes) -> i64:
         topology = self._state.topology
-        if nat.kind == REDIRECT or (address and topology.is_local(address)):
+        if nat.kind == REDIRECT or (address and nat.inside == NO_ZONE and topology.is_local(address)):
             return SELF
         if not address:
             return NO_ZONE
+        if nat.inside != NO_ZONE:
+            return nat.inside
         index = topology.route(address)
         return topology.zone_of(index) if index else NO_ZONE
 

@@ -35,6 +35,7 @@ class Topology:
     def __init__(self) -> None:
         self._interfaces: dict[int, Interface] = {}
         self._owner: dict[bytes, Interface] = {}
+        self._shared: set[bytes] = set()  # addresses of several interfaces
         self._broadcasts: dict[bytes, Interface] = {}
         # prefix length → masked network → interface index; longest first (few lengths, so a handful of look-ups)
         self._routes4: dict[int, dict[bytes, int]] = {}
@@ -47,6 +48,8 @@ class Topology:
         """Adds an interface with all its addresses."""
         self._interfaces[int(interface.index)] = interface
         for address in interface.addresses:
+            if address in self._owner:
+                self._shared.add(address)
             self._owner[address] = interface
         for address in interface.broadcasts:
             self._broadcasts[address] = interface
@@ -91,9 +94,16 @@ class Topology:
             return first == 0xFF
         return 0xE0 <= first < 0xF0 or address == b"\xff\xff\xff\xff" or address in self._broadcasts
 
-    def address_zone(self, address: bytes) -> i64:
-        """The zone of the interface that holds this address of ours; NO_ZONE if it is not ours."""
+    def address_zone(self, address: bytes, inbound: i64 = 0) -> i64:
+        """The zone of the interface that holds this address of ours; NO_ZONE if it is not ours.
+
+        Where several hold it, the one that the packet came by counts.
+        """
         interface = self._owner.get(address)
+        if address in self._shared:
+            here = self._interfaces.get(int(inbound))
+            if here is not None and address in here.addresses:
+                return here.zone
         return NO_ZONE if interface is None else interface.zone
 
     def route(self, address: bytes) -> i64:

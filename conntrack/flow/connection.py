@@ -46,6 +46,7 @@ class Direction:
         "_peer",
         "address_delta",
         "key",
+        "mark",
         "octets",
         "original",
         "packets",
@@ -65,6 +66,7 @@ class Direction:
         self.octets: i64 = 0  # bytes of whole IP packets, as the kernel counts
         self.address_delta: i32 = 0  # RFC 1624 sums, made once by nat/translation.py
         self.port_delta: i32 = 0
+        self.mark: i32 = 0  # packet mark that its packets get: the rule's, or that of the zone they go into
         self.original = original
         self.rewrites: u8 = 0  # REWRITE_* bits; 0: leaves as it came
 

@@ -63,7 +63,7 @@ class Table:
 
         TABLE_FULL leaves it to the caller to end `eviction.victim()` and to ask again.
         """
-        if self._per_source and self._sources.get(source_of(original), 0) >= self._per_source:
+        if self._per_source and self._sources.get(_counted(original), 0) >= self._per_source:
             return reason.SOURCE_LIMIT
         if self.limit and len(self) >= self.limit:
             return reason.TABLE_FULL
@@ -124,7 +124,7 @@ class Table:
         row[state] += int(change)
 
     def _count_source(self, original: bytes, change: i64) -> None:
-        source = source_of(original)
+        source = _counted(original)
         count = self._sources.get(source, 0) + int(change)
         if count:
             self._sources[source] = count
@@ -135,6 +135,11 @@ class Table:
 def source_of(key: bytes) -> bytes:
     """The source address of a key."""
     return key[2:6] if len(key) == 14 else key[2:18]
+
+
+def _counted(key: bytes) -> bytes:
+    """What a source is counted as: its address, with its address space where that is not the usual one."""
+    return key[1:2] + source_of(key) if key[1] else source_of(key)
 
 
 def half_key(direction: Direction) -> bytes:

@@ -32,8 +32,18 @@ class Chooser:
         self._ports = ports
         self._random = random
 
-    def choose(self, forward: bytes, address: bytes, low: i64, high: i64, exclusive: bool, now: float = 0.0) -> Choice:
-        """The outside port for a packet whose key (destination already translated) is `forward`.
+    def choose(
+        self,
+        forward: bytes,
+        address: bytes,
+        low: i64,
+        high: i64,
+        exclusive: bool,
+        now: float = 0.0,
+        inside: bytes = b"",
+    ) -> Choice:
+        """The outside port for a packet whose key (destination already translated, in the space it leaves for) is
+        `forward`; inside: its inside endpoint, where that is in another address space.
 
         address: the outside address; low–high: the ports that the rule allows, 0–0 for the source port's class;
         exclusive: endpoint-independent mapping.
@@ -45,7 +55,7 @@ class Chooser:
             return choice
         choice.use = self._ports.use(int(protocol), address)
         probe = Probe(forward, address, now)
-        mapping = self._ports.mapping(inside_of(forward))
+        mapping = self._ports.mapping(inside if inside else inside_of(forward))
         if mapping is not None and mapping.use is choice.use:
             self._reuse(mapping, probe, choice)
             if choice.reply or mapping.exclusive:

@@ -59,6 +59,7 @@ INSERT_FAILED: Final = 91
 RATE_LIMIT: Final = 92
 UNTRANSLATABLE: Final = 93
 SUBSCRIBER_LIMIT: Final = 94
+NAT_REQUIRED: Final = 95
 
 #: number → (name, meaning). The name is what metrics, logs and users see.
 REASONS: Final[dict[int, tuple[str, str]]] = {
@@ -108,10 +109,11 @@ REASONS: Final[dict[int, tuple[str, str]]] = {
     RATE_LIMIT: ("rate-limit", "the rule's limit is used up"),
     UNTRANSLATABLE: ("untranslatable", "belongs to a translated connection but cannot be rewritten"),
     SUBSCRIBER_LIMIT: ("subscriber-limit", "the subscriber has used up its port blocks or its connections"),
+    NAT_REQUIRED: ("nat-required", "leaves its address space, and no rule translates its source"),
 }
 
-#: one past the highest number: the length of an array of counters indexed by reason
-SLOTS: Final = 96
+#: past the highest number, with room for more: the length of an array of counters indexed by reason
+SLOTS: Final = 112
 
 
 def name(reason: int) -> str:

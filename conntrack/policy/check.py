@@ -6,7 +6,7 @@ check_rules.py, translation in check_nat.py, what can never match in reach.py. M
 
 from __future__ import annotations
 
-from conntrack.policy import check_nat, check_rules, check_zones, reach, services, wellknown
+from conntrack.policy import check_nat, check_rules, check_spaces, check_zones, reach, services, wellknown
 from conntrack.policy.document import Document
 from conntrack.policy.problems import Report, Wrong
 from conntrack.policy.references import References
@@ -16,6 +16,7 @@ def check(document: Document, report: Report) -> None:
     """Report every mistake and every oddity."""
     references = References(document, report)
     check_zones.check(document, report)
+    check_spaces.check(references)
     _sets(document, report)
     _services(references)
     _settings(references)

@@ -39,9 +39,18 @@ def _interfaces(document: Document, report: Report) -> None:
 
 
 def _networks(document: Document, report: Report) -> None:
+    """In each address space by itself."""
+    for space in {zone.space: None for zone in document.zones.values()}:
+        _within_space(document, report, space)
+
+
+def _within_space(document: Document, report: Report, space: str) -> None:
     """Overlaps: the same network in two zones is a mistake, one inside another only looks like it."""
     spans: list[tuple[Span, str, int]] = [
-        (span, name, index) for name, zone in document.zones.items() for index, span in enumerate(zone.networks)
+        (span, name, index)
+        for name, zone in document.zones.items()
+        if zone.space == space
+        for index, span in enumerate(zone.networks)
     ]
     spans.sort(key=lambda entry: (len(entry[0].low), entry[0].low, [-octet for octet in entry[0].high]))
     covering: list[tuple[Span, str]] = []
@@ -63,7 +72,8 @@ def _tell(document: Document, report: Report, entry: tuple[Span, str, int], othe
     position = document.zones[name].place("networks", index)
     if span == other[0]:
         message = f'the network {show_span(span)} stands in the zones "{other[1]}" and "{name}"'
-        report.error(position, message, "a network lies behind one zone")
+        hint = "a network lies behind one zone; if they are two networks, give the zones a space: each"
+        report.error(position, message, hint)
     else:
         message = f'{show_span(span)} of "{name}" lies in {show_span(other[0])} of "{other[1]}"'
         report.warn(position, message, "the smaller network counts; write both without overlap if that is not meant")

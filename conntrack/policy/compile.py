@@ -54,7 +54,7 @@ def _zones(document: Document) -> list[Zone]:
         for number, (name, zone) in enumerate(document.zones.items(), SELF + 1)
     ]
     for zone, said in zip(named, document.zones.values(), strict=True):
-        zone.mss = said.mss
+        zone.mss, zone.space, zone.mark = said.mss, said.space, said.mark
     return [Zone(SELF, "self", (), ()), *named]
 
 

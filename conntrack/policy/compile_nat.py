@@ -29,6 +29,7 @@ from conntrack.policy.runtime import (
     EXEMPT,
     FORWARD,
     MASQUERADE,
+    NO_ZONE,
     ONE_TO_ONE,
     REDIRECT,
     SOURCE_NAT,
@@ -104,6 +105,7 @@ def _forward(lowering: Lowering, entry: Forward, nat: NatRule) -> Match:
     spans = [target.span for target in entry.to]
     nat.zone = lowering.zone(entry.at)
     nat.addresses = _each(spans)
+    nat.inside = lowering.zone(entry.inside) if entry.inside else NO_ZONE
     _ports(lowering, nat, entry.forward, entry.to[0].port)
     match = _arrival(lowering, entry, nat, _from_outside(lowering, entry), entry.forward)
     if entry.destination == ANYWHERE:
@@ -126,6 +128,7 @@ def _arriving(lowering: Lowering, entry: OneToOne, nat: NatRule) -> Match:
     nat.zone = lowering.zone(entry.at)
     nat.addresses = [entry.one_to_one.low, entry.to.low]
     nat.last = entry.one_to_one.high
+    nat.inside = lowering.zone(entry.inside) if entry.inside else NO_ZONE
     nat.neutral = entry.to.length if entry.mapping else 0
     match = _arrival(lowering, entry, nat, _from_outside(lowering, entry))
     match.version = entry.to.version
@@ -137,7 +140,8 @@ def _arriving(lowering: Lowering, entry: OneToOne, nat: NatRule) -> Match:
 
 def _departing(lowering: Lowering, entry: OneToOne, nat: NatRule) -> Match:
     """What the inside address sends; `source:` says for which peers the entry is, so here it is the destination's."""
-    match = Match(lowering.outside(), [int(nat.zone)], nat=nat)
+    origin = lowering.outside() if nat.inside == NO_ZONE else [int(nat.inside)]
+    match = Match(origin, [int(nat.zone)], nat=nat)
     match.version = entry.to.version
     match.source = lowering.addresses(entry.to)
     match.destination = lowering.selection(entry.source)

@@ -6,11 +6,16 @@ Where the engine asks the topology for the zone of an address, the `networks:` o
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
+from conntrack.packet import reason
 from conntrack.packet.counterpart import counterpart
 from conntrack.policy.policy import Policy
-from conntrack.policy.runtime import ACCEPT, NO_ZONE, ONE_TO_ONE, REDIRECT, SELF, NatRule, Query, Rule
+from conntrack.policy.runtime import ACCEPT, DROP, NO_ZONE, ONE_TO_ONE, REDIRECT, SELF, NatRule, Query, Rule
+
+#: what the engine refuses although a rule accepts it: without translation nobody could answer
+STRANDED: Final = Rule(-1, "nat-required", "built-in", DROP, "", 0)
+STRANDED.reason = reason.NAT_REQUIRED
 
 
 class Course(NamedTuple):
@@ -19,8 +24,14 @@ class Course(NamedTuple):
     arrived: Query  # as it came
     forward: NatRule | None  # the destination NAT rule
     query: Query  # with its destination translated
-    rule: Rule  # what decides
+    rule: Rule  # the rule of `policy:`, or the built-in one, that decides
     departure: NatRule | None  # the source NAT rule
+    stranded: bool = False  # it would leave its address space untranslated
+
+    @property
+    def decision(self) -> Rule:
+        """What becomes of it in the end."""
+        return STRANDED if self.stranded else self.rule
 
     @property
     def crosses(self) -> bool:
@@ -39,8 +50,18 @@ def follow(policy: Policy, query: Query) -> Course:
     after = query if forward is None else _translated(policy, query, forward)
     course = Course(query, forward, after, policy.foresee(after, forward), None)
     if course.crosses and not course.hairpin:
-        course = course._replace(departure=policy.source_nat(after))
+        departure = policy.source_nat(after)
+        stranded = departure is None and _leaves_its_space(policy, after)
+        course = course._replace(departure=departure, stranded=stranded)
     return course
+
+
+def _leaves_its_space(policy: Policy, query: Query) -> bool:
+    """Whether its source means nothing, or another host, where it goes."""
+    if query.zone_in < 0 or query.zone_out < 0:
+        return False
+    space = policy.zones[query.zone_in].space
+    return space != "" and space != policy.zones[query.zone_out].space
 
 
 def _translated(policy: Policy, query: Query, forward: NatRule) -> Query:
@@ -55,6 +76,10 @@ def _translated(policy: Policy, query: Query, forward: NatRule) -> Query:
             after.destination = counterpart(query.destination, outside, inside, forward.neutral) if fits else b""
         else:
             after.destination = next((one for one in forward.addresses if len(one) == size), b"")
-        after.zone_out = policy.zone_of_address(after.destination) if after.destination else NO_ZONE
+        after.zone_out = NO_ZONE
+        if after.destination:
+            after.zone_out = policy.zone_of_address(after.destination, int(query.zone_in))
+        if forward.inside != NO_ZONE:
+            after.zone_out = forward.inside
     after.destination_port = forward.target_port(query.destination_port)
     return after

@@ -32,6 +32,12 @@ class Zone(Node):
         (), description="Networks behind the zone; `replay` and `tests:` find an address's zone by them."
     )
     dhcp: Literal["client"] | None = Field(None, description="`client`: let the answers of DHCP servers in.")
+    space: fields.Space = Field(
+        "", description="A name: its addresses may be the same as those of zones with another `space`."
+    )
+    mark: fields.Mark = Field(
+        0, description="Packet mark that connections into the zone get before routing, for `ip rule`; needs `space`."
+    )
     mss: fields.Mss = Field(
         0, description="Largest TCP segment that connections across the zone may ask for: bytes, or `path`."
     )

@@ -77,6 +77,7 @@ class Forward(DestinationSide):
     forward: fields.Services = Field(description="The services (outside ports) to forward.")
     at: fields.Zone = Field(description="The zone whose addresses are forwarded.")
     to: fields.Targets = Field(description="Inside address, `address:port`, or a list to share the load.")
+    inside: fields.Zone = Field("", description="The zone that `to` lies in, where several have such addresses.")
     hairpin: fields.Zones = Field((), description="Inside zones that may reach the service by its outside address.")
 
 
@@ -98,6 +99,7 @@ class OneToOne(DestinationSide):
     one_to_one: fields.Network = Field(description="The outside address or network.")
     at: fields.Zone = Field(description="The zone of the outside address.")
     to: fields.Network = Field(description="The inside address, or a network of the same size.")
+    inside: fields.Zone = Field("", description="The zone that `to` lies in, where several have such addresses.")
     mapping: Literal["checksum-neutral"] | None = Field(
         None, description="`checksum-neutral`: IPv6 prefixes up to /64 for each other as RFC 6296 says (NPTv6)."
     )

@@ -93,6 +93,8 @@ def _source(course: Course) -> str:
         return "none: the gateway itself is an end of the connection"
     if course.hairpin:
         return f"to {_asked(course)}, so that the answers come back this way (hairpin)"
+    if course.stranded:
+        return "none, so it is dropped (nat-required): beyond its address space, its source stands for another host"
     return "none: no rule matches, or one exempts it" if course.departure is None else f"by {course.departure.why()}"
 
 
@@ -101,7 +103,7 @@ def _asked(course: Course) -> str:
 
 
 def _item(policy: Policy, told: Explanation) -> dict[str, Any]:
-    rule = told.course.rule
+    rule = told.course.decision
     return {
         "connection": _ends(policy, told.course.arrived),
         "verdict": why.verdict(rule),

@@ -144,6 +144,7 @@ Mss = Annotated[
         {"anyOf": [{"const": "path"}, {"type": "integer", "minimum": units.SMALLEST_MSS, "maximum": units.LARGEST_MSS}]}
     ),
 ]
+Space = Annotated[str, PlainValidator(names.space), WithJsonSchema(TEXT)]
 Mark = Annotated[int, PlainValidator(units.mark), WithJsonSchema(WORD)]
 Dscp = Annotated[int, PlainValidator(units.dscp), WithJsonSchema(WORD)]
 LogLevel = Annotated[values.Log | None, PlainValidator(log_level), WithJsonSchema(TEXT)]

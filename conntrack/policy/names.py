@@ -41,6 +41,11 @@ def new_zone(raw: Any) -> str:
     return _named(word, ZONE, "a zone", "letters, digits, - and _, a letter first, at most 31")
 
 
+def space(raw: Any) -> str:
+    """An address space, which is defined by being named."""
+    return _named(text(raw, "the name of an address space"), ZONE, "an address space", "letters, digits, - and _")
+
+
 def new_set(raw: Any) -> str:
     """A set that is being defined."""
     word = text(raw, "the name of a set")

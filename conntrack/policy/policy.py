@@ -128,9 +128,12 @@ class Policy:
         """The number of the zone that lists an interface; NO_ZONE if none does."""
         return zones_.of_interface(self.zones, name)
 
-    def zone_of_address(self, address: bytes) -> int:
-        """The number of the zone that an address lies behind by `networks:`, else of the zone without networks."""
-        return zones_.of_address(self.zones, address)
+    def zone_of_address(self, address: bytes, seen_from: int = 0) -> int:
+        """The number of the zone that an address lies behind by `networks:`, else of the zone without networks.
+
+        seen_from: the zone that speaks of it, in its own address space.
+        """
+        return zones_.of_address(self.zones, address, self.zones[max(seen_from, 0)].space)
 
     def _judge(self, query: Query, forward: NatRule | None, spend: bool) -> Rule:
         if query.zone_in < 0 or query.zone_out < 0:

@@ -42,7 +42,10 @@ def queries(policy: Policy, case: Case, wall: float | None) -> list[Query]:
 def _query(policy: Policy, case: Case, version: int, wall: float | None, protocol: int, port: int) -> Query:
     query = Query()
     query.zone_in = _zone(policy, case.zone_in)
-    query.zone_out = _zone(policy, case.zone_out) if case.zone_out else policy.zone_of_address(case.destination)
+    if case.zone_out:
+        query.zone_out = _zone(policy, case.zone_out)
+    else:
+        query.zone_out = policy.zone_of_address(case.destination, int(query.zone_in))
     query.address_zone = ANY_ADDRESS if query.zone_out == SELF else NO_ZONE
     query.version = version
     query.protocol = protocol

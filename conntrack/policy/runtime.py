@@ -159,6 +159,7 @@ class NatRule:
         self.file = file
         self.line = line
         self.zone: i64 = NO_ZONE  # masquerade, source-nat: the zone it leaves by; forward, one-to-one: `at`
+        self.inside: i64 = NO_ZONE  # forward, one-to-one: the zone of the inside address; NO_ZONE: as its route says
         self.addresses: list[bytes] = []  # source-nat: the pool; forward: targets; one-to-one: first [outside, inside]
         self._pools: tuple[list[bytes], ...] = ([], [])  # source-nat: the IPv4 and the IPv6 addresses
         self.last: bytes = b""  # one-to-one: the last outside address

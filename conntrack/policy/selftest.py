@@ -50,6 +50,6 @@ def _run(policy: Policy, case: Case) -> Failed | None:
 
 
 def _ask(policy: Policy, case: Case, query: Query) -> Failed | None:
-    rule = course.follow(policy, query).rule
+    rule = course.follow(policy, query).decision
     got = why.verdict(rule)
     return None if got == case.verdict else Failed(case, got, rule, why.service(query))

@@ -153,9 +153,7 @@ def dscp(raw: Any) -> int:
 
 
 def mss(raw: Any) -> int:
-    """A maximum segment size in bytes, or −1 for `path`; 0, which cannot be written, is none."""
-    if raw == 0 and isinstance(raw, int):
-        return 0
+    """A maximum segment size in bytes, or −1 for `path`."""
     word = text(raw, "a segment size, or path")
     if word == "path":
         return -1

@@ -29,6 +29,8 @@ class Zone:
         self.interfaces = tuple(interfaces)
         self.networks = tuple(networks)
         self.dhcp_client = dhcp_client
+        self.space = ""  # the address space that it shares with zones of the same word
+        self.mark: i64 = 0  # packet mark that routes into it, 0 for none
         self.mss: i64 = 0  # largest TCP segment that a SYN across the zone may ask for; MSS_OF_PATH; 0: as it says
 
 
@@ -44,13 +46,16 @@ def of_interface(zones: Sequence[Zone], interface: str) -> int:
     return found
 
 
-def of_address(zones: Sequence[Zone], address: bytes) -> int:
+def of_address(zones: Sequence[Zone], address: bytes, space: str | None = None) -> int:
     """The number of the zone that an address lies behind: the smallest network decides, else the zone without networks.
 
-    Of several zones without networks the first is taken; NO_ZONE if there is none.
+    Of several zones without networks the first is taken; NO_ZONE if there is none. space: the address space of who
+    speaks of it: the networks of others are not meant; None: every network is.
     """
     found, smallest = NO_ZONE, 0
     for zone in zones:
+        if space is not None and zone.space not in ("", space):
+            continue
         for span in zone.networks:
             if len(span.low) == len(address) and span.low <= address <= span.high:
                 size = int.from_bytes(span.high, "big") - int.from_bytes(span.low, "big") + 1

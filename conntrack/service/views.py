@@ -85,6 +85,8 @@ def pair_view(key: bytes) -> dict[str, Any]:
     """A socket pair: addresses, and ports or ICMP fields where the protocol has them."""
     pair = readable(key)
     view: dict[str, Any] = {"source": pair.source, "destination": pair.destination}
+    if pair.space:
+        view["space"] = pair.space
     if pair.protocol in WITH_PORTS:
         view |= {"source_port": pair.source_port, "destination_port": pair.destination_port}
     elif pair.protocol in ICMP_LIKE:

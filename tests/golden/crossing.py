@@ -58,8 +58,15 @@ def cross(engine: Engine, raw: bytes, link: int, outbound: int, now: float) -> O
         raw = first.raw
     mark = first.mark if first is not None else 0
     assert not mark & ~(HALF | USER_MASK), f"mark {mark:#x} reaches FORWARD"
-    last = _judged(engine, raw, FORWARD, link, outbound or routes.route(destination(raw)), mark, now)
+    last = _judged(engine, raw, FORWARD, link, outbound or _way(engine, destination(raw), mark), mark, now)
     return last if first is None else _merged(first, last)
+
+
+def _way(engine: Engine, address: bytes, mark: int) -> int:
+    """The interface it leaves by: that of the zone whose mark it has (`ip rule fwmark`), else as its route says."""
+    zones = [zone.number for zone in engine.policy.zones if zone.mark and zone.mark == mark & USER_MASK]
+    marked = [one.index for one in engine.topology.interfaces() if one.zone in zones]
+    return int(marked[0] if marked else engine.topology.route(address))
 
 
 def destination(raw: bytes) -> bytes:

@@ -38,6 +38,15 @@ def test_protocols_by_name_and_number(number: int, head: str, web: Item) -> None
     assert flow_line(flow(web, protocol_number=number)).startswith(head)
 
 
+def test_address_spaces_are_zones(web: Item) -> None:
+    """As nf_conntrack and conntrack-tools write a zone of one direction: behind its ports."""
+    apart = {**web["original"], "space": 2}
+    assert " sport=40000 dport=443 zone-orig=2 packets=10 " in flow_line(flow(web, original=apart))
+    apart = {**web["reply"], "space": 3}
+    assert " zone-reply=3 packets=" in flow_line(flow(web, reply=apart))
+    assert "zone" not in flow_line(web)
+
+
 def test_protocols_without_ports(web: Item) -> None:
     both = {"original": direction("10.0.0.1", "10.0.0.2", 1, 20), "reply": direction("10.0.0.2", "10.0.0.1")}
     line = flow_line(flow(web, protocol_number=50, **both, replied=False, assured=False, timeout=600))

@@ -41,7 +41,7 @@ def test_an_example_loads_without_a_warning_and_its_tests_hold(path: Path) -> No
 
 def test_the_examples_show_the_language() -> None:
     documents = [load(path) for path in EXAMPLES]
-    assert {path.stem for path in EXAMPLES} >= {"rules", "home", "office", "dmz", "vpn"}
+    assert {path.stem for path in EXAMPLES} >= {"rules", "home", "office", "dmz", "vpn", "customers"}
     assert {type(entry).__name__ for document in documents for entry in document.nat} == {
         "Masquerade",
         "SourceNat",

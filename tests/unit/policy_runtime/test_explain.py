@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from conntrack.policy.compile import compile_policy
 from conntrack.policy.explain import explain
+from conntrack.policy.load import load_text
 from conntrack.policy.policy import Policy
 from conntrack.policy.problems import Wrong
 from tests.unit.policy_runtime.rulebook import policy
@@ -212,3 +215,45 @@ def test_it_can_be_sent_as_json(rules: Policy) -> None:
 def test_a_question_that_cannot_be_read(rules: Policy, line: str) -> None:
     with pytest.raises(Wrong):
         explain(rules, line, WEDNESDAY)
+
+
+CUSTOMERS = """\
+version: 1
+zones:
+  wan: {interfaces: [eth0]}
+  alfa: {interfaces: [eth1], networks: [10.0.0.0/24], space: alfa, mark: 1}
+  beta: {interfaces: [eth2], networks: [10.0.0.0/24], space: beta, mark: 2}
+nat:
+  - {masquerade: wan, from: alfa}
+  - {forward: http, at: wan, to: 10.0.0.5, inside: beta}
+policy:
+  alfa, beta -> wan: accept
+  beta -> alfa: accept
+"""
+
+
+@pytest.fixture(scope="module")
+def customers() -> Policy:
+    return compile_policy(load_text(CUSTOMERS, "rules.yaml"), time.gmtime)
+
+
+def test_what_cannot_leave_its_address_space_is_dropped_whatever_the_rule_says(customers: Policy) -> None:
+    assert one(customers, "alfa 10.0.0.5 -> wan 1.1.1.1 tcp/80")["verdict"] == "accept"
+    stranded = one(customers, "beta 10.0.0.5 -> wan 1.1.1.1 tcp/80")
+    assert (stranded["verdict"], stranded["reason"]) == ("drop", "nat-required")
+        "drop",
+        "nat-required",
+        "nat-required",
+    )
+    assert steps(stranded)["policy"].startswith("accept by alfa, beta -> wan #1 ")
+    assert steps(stranded)["source NAT"].startswith("none, so it is dropped (nat-required)")
+    assert one(customers, "beta 10.0.0.5 -> alfa 10.0.0.7 tcp/80")["reason"] == "nat-required"
+
+
+def test_an_address_is_looked_for_in_the_space_of_who_asks(customers: Policy) -> None:
+    assert " -> alfa 10.0.0.7" in steps(one(customers, "alfa 10.0.0.5 -> 10.0.0.7 tcp/80"))["zones"]
+    assert " -> beta 10.0.0.7" in steps(one(customers, "beta 10.0.0.5 -> 10.0.0.7 tcp/80"))["zones"]
+    assert " -> wan 10.0.0.7" in steps(one(customers, "wan 198.51.100.9 -> 10.0.0.7 tcp/80"))["zones"]
+    forwarded = one(customers, "wan 198.51.100.9 -> self tcp/80")
+    assert " in zone beta by " in steps(forwarded)["destination NAT"]
+    assert forwarded["verdict"] == "accept"

@@ -45,6 +45,12 @@ def test_a_masqueraded_connection(flows: Flows, web: Connection) -> None:
     }
 
 
+def test_an_address_space_is_told_where_it_is_not_the_usual_one() -> None:
+    key = build(17, packed("10.0.0.1"), packed("10.0.0.2"), 1, 2, space=3)
+    assert pair_view(key)["space"] == 3
+    assert "space" not in pair_view(b"\x11\0" + key[2:])
+
+
 def test_a_view_is_json(flows: Flows, web: Connection, ping: Connection) -> None:
     for connection in (web, ping):
         view = flows.view(connection, 101.0)
