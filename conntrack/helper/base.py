@@ -78,6 +78,8 @@ class Memory:
     def __init__(self) -> None:
         #: set by the helper: this is not its protocol after all, never show it this conversation again
         self.off = False
+        #: set by the helper: seconds of silence that the connection survives at least (a registration, a call on hold)
+        self.lasting = 0.0
 
 
 class Speech:
@@ -90,6 +92,8 @@ class Speech:
     speaker, listener: the packet's source and destination as it came; speaker_seen, listener_seen: as it leaves.
     Where nothing is translated they are the same.
     forgets: the helper appends groups of Mentions that are over (a call that ended): what waits for them is removed.
+    ends: groups of which the connections that came end as well (the call's media).
+    renews: groups that wait on, and for how many seconds from now (a registration that was accepted).
     """
 
     def __init__(self, memory: Memory) -> None:
@@ -104,6 +108,8 @@ class Speech:
         self.listener = nobody
         self.listener_seen = nobody
         self.forgets: list[bytes] = []
+        self.ends: list[bytes] = []
+        self.renews: list[tuple[bytes, float]] = []
 
     def translated(self) -> bool:
         """Whether addresses or ports of this packet change on its way."""

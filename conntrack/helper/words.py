@@ -18,7 +18,7 @@ class Unreadable(Exception):
     """The bytes are not what the protocol allows, or more than we are willing to read."""
 
 
-class Endpoint:
+class HostPort:
     """An address and a port as they stand in a text, `start` to `end`.
 
     address: 4 or 16 bytes, or b"" where a name stands; port: 0 where none stands.
@@ -77,7 +77,7 @@ def show_endpoint(packed: bytes, number: int) -> bytes:
     return host if number == 0 else host + b":" + str(number).encode()
 
 
-def endpoint(data: bytes, start: int, end: int) -> Endpoint:
+def host_port(data: bytes, start: int, end: int) -> HostPort:
     """`host` or `host:port` filling exactly start to end; IPv6 in brackets. Raises Unreadable."""
     host_end = end
     number_start = -1
@@ -104,7 +104,7 @@ def endpoint(data: bytes, start: int, end: int) -> Endpoint:
     found = port(data, number_start, end) if number_start >= 0 else 0
     if number_start >= 0 and found == 0:
         raise Unreadable("port 0")
-    return Endpoint(packed, found, start, end)
+    return HostPort(packed, found, start, end)
 
 
 def is_host(data: bytes, start: int, end: int) -> bool:

@@ -11,8 +11,10 @@ from mypy_extensions import i64
 from conntrack.packet import icmp, ipv4, ipv6, reason
 from conntrack.packet.addresses import pair_with_ports
 from conntrack.packet.errors import Malformed
+from conntrack.packet.gre import read_gre
 from conntrack.packet.header import (
     DCCP,
+    GRE,
     ICMP,
     ICMP_ERROR,
     ICMPV6,
@@ -96,6 +98,8 @@ def _read_inner_transport(inner: Packet, end: i64) -> None:
         inner.payload = inner.transport + QUOTED
         if protocol == TCP:
             inner.seq = u32(inner.raw, inner.transport + 4)
+    elif protocol == GRE:
+        read_gre(inner, end)
     else:
         read_portless(inner)
 

@@ -8,7 +8,8 @@ from mypy_extensions import i64
 from conntrack.packet import reason
 from conntrack.packet.embedded import parse_embedded
 from conntrack.packet.errors import Malformed
-from conntrack.packet.header import DCCP, ICMP, ICMPV6, LATER_FRAGMENT, SCTP, TCP, UDP, UDPLITE, Packet
+from conntrack.packet.gre import read_gre
+from conntrack.packet.header import DCCP, GRE, ICMP, ICMPV6, LATER_FRAGMENT, SCTP, TCP, UDP, UDPLITE, Packet
 from conntrack.packet.icmp import read_icmp, read_icmpv6
 from conntrack.packet.ipv4 import read_ipv4
 from conntrack.packet.ipv6 import read_ipv6
@@ -59,5 +60,7 @@ def _read_other_than_tcp(packet: Packet, verify: bool) -> None:
         read_sctp(packet, verify)
     elif protocol == DCCP:
         read_dccp(packet, verify)
+    elif protocol == GRE:
+        read_gre(packet, packet.length)
     else:
         read_portless(packet)

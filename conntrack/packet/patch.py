@@ -12,8 +12,10 @@ from conntrack.packet import reason
 from conntrack.packet.checksum import adjust, adjust_partial
 from conntrack.packet.crc32c import sctp_checksum
 from conntrack.packet.errors import Malformed
+from conntrack.packet.gre import gre_part
 from conntrack.packet.header import (
     DCCP,
+    GRE,
     ICMP_QUERY,
     LATER_FRAGMENT,
     PLAIN,
@@ -57,6 +59,8 @@ def transport_part(packet: Packet, ports: bytes, address_delta: i64, port_delta:
         return _ports_part(packet, ports, 6, address_delta, port_delta, end)
     if protocol == SCTP:
         return _sctp_part(packet, ports, end)
+    if protocol == GRE:
+        return gre_part(packet, ports, end)
     return packet.raw[packet.transport : end]
 
 

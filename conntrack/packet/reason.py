@@ -27,6 +27,7 @@ FRAGMENT: Final = 15
 BAD_EMBEDDED: Final = 16
 BAD_CHUNK: Final = 17
 BAD_ADDRESS: Final = 18
+BAD_GRE: Final = 19
 
 # 40–79: the packet does not fit its connection, or cannot begin one (tracker/, engine/). "INVALID".
 NOT_AN_OPENER: Final = 40
@@ -82,6 +83,7 @@ REASONS: Final[dict[int, tuple[str, str]]] = {
     BAD_EMBEDDED: ("bad-embedded", "the packet inside an ICMP error cannot be read"),
     BAD_CHUNK: ("bad-chunk", "an SCTP chunk is missing, runs past the end or may not stand there"),
     BAD_ADDRESS: ("bad-address", "a source address that no host may have (multicast, broadcast)"),
+    BAD_GRE: ("bad-gre", "GRE with a PPTP header that carries something else than PPP"),
     NOT_AN_OPENER: ("not-an-opener", "no such connection, and this packet may not begin one"),
     OUT_OF_STATE: ("out-of-state", "the connection's state does not admit this packet"),
     SEQ_OVER_WINDOW: ("seq-over-window", "sequence number past the right edge of the window"),

@@ -11,6 +11,7 @@ from typing import Final
 from conntrack.packet.checksum import ones_sum
 from conntrack.packet.header import (
     DCCP,
+    GRE,
     ICMP,
     ICMP_ERROR,
     ICMPV6,
@@ -105,6 +106,7 @@ DECODERS: Final[list[tuple[str, Decoder]]] = [
     ("udplite", partial(_in_ipv4, UDPLITE)),
     ("sctp", partial(_in_ipv4, SCTP)),
     ("dccp", partial(_in_ipv4, DCCP)),
+    ("gre", partial(_in_ipv4, GRE)),
     ("unknown", partial(_in_ipv4, 254)),
     ("embedded", _in_error),
     ("extension-headers", partial(_in_ipv6, 0)),
@@ -115,5 +117,6 @@ DECODERS: Final[list[tuple[str, Decoder]]] = [
     ("udplite-v6", partial(_in_ipv6, UDPLITE)),
     ("sctp-v6", partial(_in_ipv6, SCTP)),
     ("dccp-v6", partial(_in_ipv6, DCCP)),
+    ("gre-v6", partial(_in_ipv6, GRE)),
     ("embedded-v6", _in_error_v6),
 ]

@@ -93,7 +93,7 @@ def pair_view(key: bytes) -> dict[str, Any]:
         kind, code = divmod(pair.destination_port, 256)
         view |= {"icmp_type": kind, "icmp_code": code, "icmp_id": pair.source_port}
     elif pair.protocol == GRE:
-        view["gre_key"] = pair.source_port
+        view["gre_key"] = pair.source_port or pair.destination_port
     return view
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from conntrack.helper.message import Grammar
-from conntrack.helper.words import Unreadable, port, trim
+from conntrack.helper.words import HostPort, Unreadable, address, port, trim
 
 RTSP: Final = Grammar(
     b"RTSP/1.0",
@@ -41,14 +41,18 @@ class Ports:
 
 
 class Transport:
-    """One transport of the header. datagrams: RTP over UDP, unicast, and sent to nobody else than who asks."""
+    """One transport of the header.
 
-    __slots__ = ("client", "datagrams", "server")
+    datagrams: RTP over UDP, unicast, and sent to nobody else than who asks; source: where it is said to come from.
+    """
+
+    __slots__ = ("client", "datagrams", "server", "source")
 
     def __init__(self) -> None:
         self.datagrams = False
         self.client: Ports | None = None
         self.server: Ports | None = None
+        self.source: HostPort | None = None
 
 
 def read_transports(data: bytes, start: int, end: int) -> list[Transport]:
@@ -83,6 +87,8 @@ def _transport(data: bytes, at: int, end: int) -> Transport:
             multicast = True
         elif word.startswith((b"destination", b"interleaved")):
             elsewhere = True
+        elif word.startswith(b"source="):
+            transport.source = HostPort(address(data[start + 7 : word_end]), 0, start + 7, word_end)
         elif word.startswith(b"client_port="):
             transport.client = _ports(data, start + 12, word_end, transport.client)
         elif word.startswith(b"server_port="):

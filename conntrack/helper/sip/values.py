@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from conntrack.helper.words import Endpoint, Unreadable, endpoint, number, skip_blanks, trim
+from conntrack.helper.words import HostPort, Unreadable, host_port, number, skip_blanks, trim
 
 #: Contacts of one header line
 MOST_CONTACTS: Final = 16
@@ -22,11 +22,11 @@ class Via:
 
     __slots__ = ("received", "rport", "sent_by", "transport")
 
-    def __init__(self, transport: bytes, sent_by: Endpoint) -> None:
+    def __init__(self, transport: bytes, sent_by: HostPort) -> None:
         self.transport = transport  # upper case: UDP, TCP, TLS, …
         self.sent_by = sent_by
-        self.received: Endpoint | None = None
-        self.rport: Endpoint | None = None  # with an empty address; None if there is none, or one without a value
+        self.received: HostPort | None = None
+        self.rport: HostPort | None = None  # with an empty address; None if there is none, or one without a value
 
 
 class Contact:
@@ -34,12 +34,12 @@ class Contact:
 
     __slots__ = ("expires", "host")
 
-    def __init__(self, host: Endpoint, expires: int) -> None:
+    def __init__(self, host: HostPort, expires: int) -> None:
         self.host = host
         self.expires = expires
 
 
-def uri_host(data: bytes, start: int, end: int) -> Endpoint | None:
+def uri_host(data: bytes, start: int, end: int) -> HostPort | None:
     """Where the `host:port` of a sip: or sips: URI stands; None for a URI of another kind. Raises Unreadable."""
     scheme = data[start : start + 5].lower()
     if scheme.startswith(b"sip:"):
@@ -51,7 +51,7 @@ def uri_host(data: bytes, start: int, end: int) -> Endpoint | None:
     if data.count(b"@", start, end) > 1:
         raise Unreadable("two hosts in a URI")
     start = data.find(b"@", start, end) + 1 or start
-    return endpoint(data, start, _first_of(data, b";?", start, end))
+    return host_port(data, start, _first_of(data, b";?", start, end))
 
 
 def read_via(data: bytes, start: int, end: int) -> Via:
@@ -66,14 +66,14 @@ def read_via(data: bytes, start: int, end: int) -> Via:
     host_start, host_end = trim(data, host_start, parameters)
     if not transport.isalpha():
         raise Unreadable("no transport in a Via")
-    via = Via(transport, endpoint(data, host_start, host_end))
+    via = Via(transport, host_port(data, host_start, host_end))
     for name, value_start, value_end in _parameters(data, parameters, end):
         if value_start == value_end:
             continue
         if name == b"received":
             via.received = _received(data, value_start, value_end)
         elif name == b"rport":
-            via.rport = Endpoint(b"", number(data, value_start, value_end, 65535), value_start, value_end)
+            via.rport = HostPort(b"", number(data, value_start, value_end, 65535), value_start, value_end)
     return via
 
 
@@ -129,12 +129,12 @@ def _parameters(data: bytes, at: int, end: int) -> list[tuple[bytes, int, int]]:
     return found
 
 
-def _received(data: bytes, start: int, end: int) -> Endpoint:
+def _received(data: bytes, start: int, end: int) -> HostPort:
     """An address; IPv6 with brackets or without (the RFC's own grammar has none, its examples do)."""
     if data[start] != 0x5B and data.find(b":", start, end) >= 0:
-        found = endpoint(b"[" + data[start:end] + b"]", 0, end - start + 2)
-        return Endpoint(found.address, 0, start, end)
-    return endpoint(data, start, end)
+        found = host_port(b"[" + data[start:end] + b"]", 0, end - start + 2)
+        return HostPort(found.address, 0, start, end)
+    return host_port(data, start, end)
 
 
 def _first_of(data: bytes, stops: bytes, start: int, end: int) -> int:

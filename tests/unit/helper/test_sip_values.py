@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from conntrack.helper.sip.values import read_contacts, read_via, uri_host
-from conntrack.helper.words import Endpoint, Unreadable
+from conntrack.helper.words import HostPort, Unreadable
 
 PHONE = bytes((192, 168, 1, 2))
 
 
-def text(data: bytes, found: Endpoint | None) -> bytes:
+def text(data: bytes, found: HostPort | None) -> bytes:
     assert found is not None
     return data[found.start : found.end]
 

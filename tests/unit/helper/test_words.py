@@ -7,7 +7,7 @@ import pytest
 from conntrack.helper.words import (
     Unreadable,
     address,
-    endpoint,
+    host_port,
     is_host,
     number,
     port,
@@ -66,7 +66,7 @@ def test_only_one_spelling_of_an_address_is_one(word: bytes, packed: bytes) -> N
     ],
 )
 def test_an_endpoint_is_read_and_written_alike(word: bytes, packed: bytes, number: int) -> None:
-    found = endpoint(b"<" + word + b">", 1, 1 + len(word))
+    found = host_port(b"<" + word + b">", 1, 1 + len(word))
     assert (found.address, found.port, found.start, found.end) == (packed, number, 1, 1 + len(word))
     if packed:
         assert show_endpoint(packed, number) == word
@@ -94,7 +94,7 @@ def test_an_endpoint_is_read_and_written_alike(word: bytes, packed: bytes, numbe
 )
 def test_what_is_not_an_endpoint(word: bytes) -> None:
     with pytest.raises(Unreadable):
-        endpoint(word, 0, len(word))
+        host_port(word, 0, len(word))
 
 
 def test_hosts_and_blanks() -> None:

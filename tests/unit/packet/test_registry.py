@@ -23,6 +23,8 @@ FAULTS = {
     "sctp-v6": (bytes(12), "zero-port"),
     "dccp": (bytes(12), "bad-data-offset"),
     "dccp-v6": (bytes(12), "bad-data-offset"),
+    "gre": (b"\x30\x01\x08\0" + bytes(4), "bad-gre"),
+    "gre-v6": (b"\x30\x01\x08\0" + bytes(4), "bad-gre"),
     "embedded": (b"\x44" + bytes(19), "bad-embedded"),
     "embedded-v6": (b"\x60" + bytes(39), "bad-embedded"),
     "extension-headers": (b"\x3c", "bad-extension"),
