@@ -34,7 +34,7 @@ from conntrack.helper.words import Unreadable
 from conntrack.packet.header import GRE, TCP
 
 #: calls that one control connection may have
-MOST_CALLS: Final = 16
+MOST_CALLS: Final = 8
 #: seconds that a call's data may be silent, and the control connection with it (kernel: 10 minutes until answered)
 CALL_SECONDS: Final = 600.0
 
