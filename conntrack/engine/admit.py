@@ -81,15 +81,16 @@ class Admission:
 
     def _decide(self, query: Query, nat: NatRule | None, now: float) -> Rule:
         state = self._state
-        zone = query.zone_in if query.zone_out == SELF else query.zone_out
         ours = query.zone_in == SELF or query.zone_out == SELF
         if query.protocol != UDP or not ours or nat is not None:
             return state.policy.decide(query, nat)
-        if self._groups.answers(zone, UDP, query.source_port, query.destination_port, now):
+        number = query.zone_in if query.zone_out == SELF else query.zone_out
+        zone = state.policy.zones[number].name  # numbers change with the rules file
+        if self._groups.answers(zone, query, now):
             return state.policy.related
         rule = state.policy.decide(query, nat)
         if rule.action == ADMIT and state.topology.is_group(query.destination):
-            self._groups.remember(zone, UDP, query.source_port, query.destination_port, now)
+            self._groups.remember(zone, query, now)
         return rule
 
     def _refuse(self, packet: Packet, why: i64) -> Direction | None:
