@@ -5,13 +5,19 @@ Lives here: the swap and the move. May not live here: compiling (policy/compile)
 
 from __future__ import annotations
 
+from typing import Final
+
 from conntrack.engine.state import State
 from conntrack.engine.topology import Topology
-from conntrack.flow.connection import SOURCE_NAT, Connection
+from conntrack.flow.connection import SOURCE_NAT as TRANSLATED
+from conntrack.flow.connection import Connection
 from conntrack.flow.ending import ADDRESS_GONE
 from conntrack.policy.policy import Policy
-from conntrack.policy.runtime import Rule
+from conntrack.policy.runtime import MASQUERADE, SOURCE_NAT, Rule
 from conntrack.tracker.registry import Trackers
+
+#: kinds of rules whose mappings may let anybody in
+KEEPS_OPEN: Final = (MASQUERADE, SOURCE_NAT)
 
 
 def swap(state: State, trackers: Trackers, policy: Policy) -> None:
@@ -26,6 +32,9 @@ def swap(state: State, trackers: Trackers, policy: Policy) -> None:
     rules = {(rule.pair, rule.name): rule for rule in policy.rules}
     if numbers != list(range(len(policy.zones))):
         state.counters.resize(len(policy.zones))
+    state.ports.renew(
+        {rule.name: rule for rule in policy.nat_rules if rule.kind in KEEPS_OPEN and rule.rule is not None}
+    )
     state.zone_population = [0] * len(policy.zones)
     for connection in state.table.connections():
         _renew(state, connection, numbers, rules)
@@ -83,7 +92,7 @@ def _leave_spaces(state: State, now: float) -> None:
 
 def _stood_on(connection: Connection, gone: set[bytes]) -> bool:
     """Whether replies to a source-translated connection are addressed to an address that is gone."""
-    if not connection.status & SOURCE_NAT:
+    if not connection.status & TRANSLATED:
         return False
     reply = connection.reply.key
     address = reply[6:10] if len(reply) == 14 else reply[18:34]

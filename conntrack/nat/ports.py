@@ -10,6 +10,8 @@ port overloading) owns its port alone.
 
 from __future__ import annotations
 
+from typing import Final
+
 from mypy_extensions import i64
 
 from conntrack.flow.connection import Connection
@@ -19,6 +21,9 @@ from conntrack.nat.endpoint import PORTED, outside_port
 from conntrack.nat.mapping import Mapping
 from conntrack.nat.use import PortUse
 from conntrack.policy.runtime import NatRule
+
+#: addresses whose counters are kept without a look at whether they are used
+SWEEP_FROM: Final = 256
 
 
 class Ports:
@@ -31,15 +36,24 @@ class Ports:
         self.blocks = Blocks()
         self.own: set[int] = set()
         self.hold_down = 0.0  # seconds that a released port rests (RFC 6888 REQ-8); 0: none
+        self._latest = 0.0  # when a port was released last
+        self._sweep_at = SWEEP_FROM  # so many addresses' counters are looked through for idle ones
 
     def use(self, protocol: int, address: bytes) -> PortUse:
         """The counters of one outside address and protocol."""
         key = bytes((protocol,)) + address
         use = self._uses.get(key)
         if use is None:
+            if len(self._uses) >= self._sweep_at:
+                self._sweep()
             use = PortUse(protocol, address)
             self._uses[key] = use
         return use
+
+    def _sweep(self) -> None:
+        """Forgets addresses that nobody uses: of a translated network every host has one, spoofed ones too."""
+        self._uses = {key: use for key, use in self._uses.items() if not use.idle(self._latest)}
+        self._sweep_at = max(SWEEP_FROM, 2 * len(self._uses))
 
     def uses(self) -> list[PortUse]:
         """All counters there are, for metrics."""
@@ -128,12 +142,21 @@ class Ports:
             del self._mappings[mapping.inside]
             self.shut(mapping)
 
+    def renew(self, rules: dict[str, NatRule]) -> None:
+        """Other rules are in force, by name: a mapping lets anybody in only as the rule of its name now says."""
+        for outside, mapping in list(self._open.items()):
+            old = mapping.rule
+            mapping.rule = None if old is None else rules.get(old.name)
+            if mapping.rule is None:
+                del self._open[outside]
+
     def release(self, connection: Connection, now: float = 0.0) -> None:
         """Takes back what an ending connection held."""
         held = connection.mapping
         if held is None:
             return
         connection.mapping = None
+        self._latest = now
         if isinstance(held, PortUse):
             self._free(held, outside_port(connection.reply.key), connection.original.key, now)
         elif isinstance(held, Mapping):

@@ -25,6 +25,8 @@ SAMPLES: Final = 200
 HEAD_LIMIT: Final = 8192
 PATIENCE: Final = 10.0
 CLIENTS: Final = 8
+#: connections at once; whatever comes on top of them is closed unread, so that a flood costs no file descriptors
+CONNECTIONS: Final = 32
 _EOF: Final = b"# EOF\n"
 
 Encoder = Callable[[Collector], bytes]
@@ -71,6 +73,9 @@ class MetricsPage:
     async def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
+        if len(self._clients) >= CONNECTIONS:
+            writer.transport.abort()
+            return
         self._clients.add(task)
         try:
             async with asyncio.timeout(PATIENCE):

@@ -101,3 +101,28 @@ def test_what_came_in_may_stay_when_it_is_asked_for_again(host: Host) -> None:
     host.arrive("wan", "udp 198.51.100.77:9 > 203.0.113.1:5000")
     for connection in host.engine.table.connections():
         assert host.engine.permitted(connection, host.now)
+
+
+def test_a_mapping_lets_nobody_in_once_new_rules_say_so(host: Host) -> None:
+    host.reload(RULES.replace(", filtering: endpoint-independent", ""))
+    assert host.arrive("wan", "udp 198.51.100.77:9 > 203.0.113.1:5000") == "drop no-rule"
+    assert host.arrive("wan", "udp 198.51.100.9:53 > 203.0.113.1:5000").startswith("lan ")  # who was sent to
+
+
+def test_a_mapping_whose_rule_is_gone_lets_nobody_in(host: Host) -> None:
+    host.reload(RULES.replace("name: internet", "name: other"))
+    assert host.arrive("wan", "udp 198.51.100.77:9 > 203.0.113.1:5000") == "drop no-rule"
+    host.wait(31)
+    assert len(host.engine.table) == 0
+
+
+def test_a_mapping_lets_in_by_the_zone_that_the_new_rules_name(host: Host) -> None:
+    """Zones have other numbers where another one stands first."""
+    guest = "zones:\n  guest: {interfaces: [eth2], networks: [192.168.20.0/24]}"
+    host.reload(RULES.replace("zones:", guest))
+    mapping = host.engine.ports.open_to(
+        bytes((17, 0)) + bytes((198, 51, 100, 77)) + bytes((203, 0, 113, 1)) + bytes((0, 9)) + (5000).to_bytes(2, "big")
+    )
+    assert mapping is not None
+    assert mapping.rule is not None
+    assert host.engine.policy.zones[mapping.rule.zone].name == "wan"

@@ -135,6 +135,20 @@ def test_only_so_many_scrapes_at_once() -> None:
     assert serve(scene) == "HTTP/1.1 503 Service Unavailable"
 
 
+def test_a_flood_of_connections_is_closed_unread() -> None:
+    async def scene(server: MetricsPage) -> str:
+        waiting = [await asyncio.open_connection(*server.address) for _ in range(page.CONNECTIONS)]
+        await asyncio.sleep(0.05)
+        reader, writer = await asyncio.open_connection(*server.address)
+        with contextlib.suppress(ConnectionError):
+            assert await asyncio.wait_for(reader.read(), 5) == b""
+        await hang_up(writer, *(writer for _, writer in waiting))
+        await asyncio.sleep(0.05)
+        return (await get(server, b"GET /metrics HTTP/1.1\r\n\r\n"))[0]
+
+    assert serve(scene) == "HTTP/1.1 200 OK"
+
+
 def test_a_long_page_lets_others_run() -> None:
     """20 000 samples are a tenth of a second's work; a timer of 1 ms must not wait for all of it."""
 
