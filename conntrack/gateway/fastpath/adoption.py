@@ -12,7 +12,7 @@ from conntrack.engine.adopt import Found
 from conntrack.engine.core import Engine
 from conntrack.flow.connection import Connection
 from conntrack.flow.pair import invert
-from conntrack.gateway.fastpath import layout
+from conntrack.gateway.fastpath import coarse, layout
 from conntrack.gateway.fastpath.carried import Carried
 from conntrack.gateway.fastpath.handover import restore
 from conntrack.gateway.fastpath.layout import Flow
@@ -65,7 +65,7 @@ def _count(connection: Connection, out: Flow, home: Flow, now: float) -> None:
     """Entries hold a connection's whole count."""
     connection.original.packets, connection.original.octets = out.packets, out.octets
     connection.reply.packets, connection.reply.octets = home.packets, home.octets
-    connection.seen = now - min(layout.seconds_since(flow.last_seen, now) for flow in (out, home))
+    connection.seen = now - min(coarse.seconds_since(flow.last_seen, now) for flow in (out, home))
     connection.started = connection.seen - LASTING_SECONDS  # nobody knows; a stream it was, or it would not be here
 
 

@@ -5,11 +5,13 @@ Lives here: the record, and what a reading of the maps adds to the connection. M
 
 from __future__ import annotations
 
+from mypy_extensions import i64
+
 from conntrack.engine.counters import Counters
 from conntrack.flow.connection import Connection, Direction
+from conntrack.gateway.fastpath.coarse import seconds_since
 from conntrack.gateway.fastpath.handover import restore, state_of
 from conntrack.gateway.fastpath.joining import joined
-from conntrack.gateway.fastpath.layout import seconds_since
 from conntrack.gateway.fastpath.nexthops import Way
 from conntrack.tracker.base import Tracker
 
@@ -22,21 +24,19 @@ class Side:
     def __init__(self, direction: Direction, way: Way) -> None:
         self.direction = direction
         self.way = way
-        self.packets = int(direction.packets)  # entries begin with what was counted before
-        self.octets = int(direction.octets)
+        self.packets: i64 = direction.packets  # entries begin with what was counted before
+        self.octets: i64 = direction.octets
 
-    def read(self, packets: int, octets: int, counters: Counters, pair: int) -> bool:
-        """Adds what is new to the direction's counters and to the zone pair's; whether anything is."""
-        more = packets - self.packets
-        if more <= 0:
-            return False
-        size = octets - self.octets
-        self.packets, self.octets = packets, octets
+    def read(self, packets: i64, octets: i64, counters: Counters, pair: i64) -> None:
+        """Adds what is new to the direction's counters and to the zone pair's."""
+        more: i64 = packets - self.packets
+        size: i64 = octets - self.octets
+        self.packets = packets
+        self.octets = octets
         self.direction.packets += more
         self.direction.octets += size
-        counters.accepted_packets[pair] += more
-        counters.accepted_octets[pair] += size
-        return True
+        counters.accepted_packets[pair] += int(more)
+        counters.accepted_octets[pair] += int(size)
 
 
 class Carried:
@@ -58,17 +58,17 @@ class Carried:
         self.moved = False
         self.state = state
 
-    def read(self, reply: bool, packets: int, octets: int, last_seen: int, counters: Counters, now: float) -> None:
+    def read(self, reply: bool, packets: i64, octets: i64, last_seen: i64, counters: Counters, now: float) -> None:
         """Takes a reading of one direction in; the deadline is left to `reckon`."""
+        side = self.reply if reply else self.original
+        if packets <= side.packets:
+            return
         connection = self.connection
-        zone_in, zone_out = int(connection.zone_in), int(connection.zone_out)
-        if reply:
-            more = self.reply.read(packets, octets, counters, int(counters.pair(zone_out, zone_in)))
-        else:
-            more = self.original.read(packets, octets, counters, int(counters.pair(zone_in, zone_out)))
-        if more:
-            self.moved = True
-            connection.seen = max(connection.seen, now - seconds_since(last_seen, now))
+        zone_in, zone_out = i64(connection.zone_in), i64(connection.zone_out)
+        pair: i64 = counters.pair(zone_out, zone_in) if reply else counters.pair(zone_in, zone_out)
+        side.read(packets, octets, counters, pair)
+        self.moved = True
+        connection.seen = max(connection.seen, now - seconds_since(last_seen, now))
 
     def reckon(self, tracker: Tracker) -> None:
         """Sets the deadline as the latest packet would have set it; without any, what the tracker set holds."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from conntrack.gateway.fastpath import layout, punts
+from conntrack.gateway.fastpath import coarse, layout, punts
 from conntrack.tracker.tcp import examine, memory, table, window
 from conntrack.tracker.tcp.table import ACK, CLASSES, ESTABLISHED, FIN_WAIT, STATES, step
 
@@ -47,7 +47,7 @@ def header() -> str:
         "KIND_ACK": table.ACK,
         "FREEZES": layout.FREEZES,
         "LINKS": layout.LINKS,
-        "TICK_SHIFT": layout.TICK_SHIFT,
+        "TICK_SHIFT": coarse.TICK_SHIFT,
         "ACTION_KEEP": KEEP,
         "ACTION_LEAVE": LEAVE,
         "ACTION_CLOSE": CLOSE,

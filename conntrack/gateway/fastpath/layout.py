@@ -28,10 +28,6 @@ LIBERAL: Final = 0x02
 #: TCP states that one run of the freezing program freezes at most
 FREEZES: Final = 128
 
-#: one unit of Flow.last_seen: 2²⁰ ns of CLOCK_MONOTONIC, so 32 bits wrap after 52 days
-TICK_SHIFT: Final = 20
-TICK: Final = (1 << TICK_SHIFT) / 1e9
-
 Fields = tuple[tuple[str, str], ...]
 
 #: what entries of both families begin with: (field, struct format)
@@ -180,15 +176,4 @@ class Usage(NamedTuple):
 
     packets: int
     octets: int
-    last_seen: int  # ticks; see seconds_since
-
-
-def ticks(now: float) -> int:
-    """A time (seconds of CLOCK_MONOTONIC) as Flow.last_seen has it."""
-    return (int(now * 1e9) >> TICK_SHIFT) & 0xFFFF_FFFF
-
-
-def seconds_since(last_seen: int, now: float) -> float:
-    """How long ago Flow.last_seen was; right for anything under 26 days, and never negative."""
-    age = (ticks(now) - last_seen) & 0xFFFF_FFFF
-    return 0.0 if age >= 0x8000_0000 else age * TICK
+    last_seen: int  # ticks (coarse.py)

@@ -13,10 +13,9 @@ from conntrack.gateway.fastpath.connections import INDEX, Connections, Offer, Re
 from conntrack.gateway.fastpath.kernelmap import KernelMap
 from conntrack.gateway.fastpath.layout import Flow, flow_key, unpack_flow
 from conntrack.gateway.fastpath.program import Program
-from conntrack.gateway.fastpath.readings import ALL, Reading, fresh
 from conntrack.packet.header import TCP
 
-__all__ = ["FlowMaps", "Offer", "Reading", "Recalled"]
+__all__ = ["FlowMaps", "Offer", "Recalled"]
 
 
 class FlowMaps(Connections):
@@ -37,12 +36,11 @@ class FlowMaps(Connections):
         self._links = links
         self._punts = punts
 
-    def readings(self, since: int = ALL, chunk: int = 2048) -> Iterator[list[Reading]]:
-        """What entries seen at `since` (ticks) or later have done: a list for about each `chunk` entries of all."""
+    def readings(self, chunk: int = 1024) -> Iterator[tuple[bytes, int]]:
+        """All entries, about `chunk` at a time: for readings.py, one after the other, and the size of each."""
         for flows in (self._flows4, self._flows6):
-            size = flows.shape.value_size
             for _, values in flows.batches(chunk):
-                yield fresh(values, size, since)
+                yield values, flows.shape.value_size
 
     def entries(self, chunk: int = 2048) -> Iterator[list[tuple[bytes, Flow]]]:
         """All entries in full, as (flow key, entry): for a process that takes over the maps of an earlier one."""

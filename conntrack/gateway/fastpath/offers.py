@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from conntrack.engine.core import Engine
 from conntrack.engine.offload import may_carry
 from conntrack.flow.connection import DYING, Connection
-from conntrack.gateway.fastpath import layout
+from conntrack.gateway.fastpath import coarse, layout
 from conntrack.gateway.fastpath.carried import Carried, destination, leaves
 from conntrack.gateway.fastpath.connections import Offer
 from conntrack.gateway.fastpath.figures import Figures
@@ -90,7 +90,7 @@ class Offers:
             tos,
             int(connection.mark) & _MASK,
             owner=int(connection.identity) & _MASK,
-            last_seen=layout.ticks(connection.seen),
+            last_seen=coarse.ticks(connection.seen),
             packets=int(direction.packets),
             octets=int(direction.octets),
         )

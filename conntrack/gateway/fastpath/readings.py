@@ -1,50 +1,79 @@
-"""Which of many entries have been seen since the last time, and what these have done.
+"""What an entry has done, out of the bytes that a batch read returns.
 
-Lives here: picking them out of the bytes that a batch read returns. May not live here: system calls (kernelmap.py),
-connections (returns.py). Compiled: most entries of a large table are idle at any moment, and cost four octets each.
+Lives here: its fields, at their places in entries of either family. May not live here: system calls (kernelmap.py),
+connections (returns.py). Compiled: of a large table most entries are idle at any moment, and cost the reading of one
+number each; an object for every entry would cost ten times as much.
 """
 
 from __future__ import annotations
 
 import sys
-from struct import Struct
 from typing import Final
 
 from mypy_extensions import i64
 
-#: (owner, flags, last_seen, packets, octets) out of an entry of either family
-_READING: Final = Struct("=12xI10xBxIQQ")
-_LAST_SEEN: Final = 28
-# from the lowest octet of a number in the host's order to the next
-_LOW: Final = 0 if sys.byteorder == "little" else 3
-_UP: Final = 1 if sys.byteorder == "little" else -1
-
-#: what one entry has done: (Connection.identity's 32 bits, flags (layout.REPLY), last_seen in ticks, packets, octets);
-#: a plain tuple, since there are hundreds of thousands
-Reading = tuple[int, int, int, int, int]
-
 #: as `since`: whenever it was
 ALL: Final = -1
 
+# places of fields in an entry (layout.HEAD_FIELDS)
+_OWNER: Final = 12
+_FLAGS: Final = 26
+_LAST_SEEN: Final = 28
+_PACKETS: Final = 32
+_OCTETS: Final = 40
+# from the lowest octet of a 32-bit number in the host's order to the next; of a 64-bit number, to the lower half
+_LOW: Final = 0 if sys.byteorder == "little" else 3
+_UP: Final = 1 if sys.byteorder == "little" else -1
+_LOWER: Final = 0 if sys.byteorder == "little" else 4
 
-def fresh(values: bytes, size: i64, since: i64) -> list[Reading]:
-    """Of entries of `size` bytes, one after the other, those last seen at `since` (ticks, 32 bits) or later.
 
-    ALL: all of them. Times are compared as on a circle: right for entries seen within the last 26 days.
+def is_fresh(values: bytes, entry: i64, since: i64) -> bool:
+    """Whether the entry at an offset was last seen at `since` (ticks, 32 bits) or later.
+
+    Times are compared as on a circle: right for entries seen within the last 26 days.
     """
-    found: list[Reading] = []
-    length: i64 = len(values)
-    low: i64 = _LOW
-    up: i64 = _UP
-    entry: i64 = 0
-    while entry + size <= length:
-        at: i64 = entry + _LAST_SEEN + low
-        first: i64 = values[at]
-        second: i64 = values[at + up]
-        third: i64 = values[at + 2 * up]
-        fourth: i64 = values[at + 3 * up]
-        age: i64 = (fourth << 24 | third << 16 | second << 8 | first) - since
-        if since == ALL or age & 0x8000_0000 == 0:
-            found.append(_READING.unpack_from(values, int(entry)))
-        entry += size
+    if since == ALL:
+        return True
+    age: i64 = last_seen(values, entry) - since
+    return age & 0x8000_0000 == 0
+
+
+def owner(values: bytes, entry: i64) -> i64:
+    """Connection.identity, 32 bits of it."""
+    return _number(values, entry + _OWNER)
+
+
+def flags(values: bytes, entry: i64) -> i64:
+    """layout.REPLY and others."""
+    found: i64 = values[entry + _FLAGS]
     return found
+
+
+def last_seen(values: bytes, entry: i64) -> i64:
+    """In ticks, 32 bits."""
+    return _number(values, entry + _LAST_SEEN)
+
+
+def packets(values: bytes, entry: i64) -> i64:
+    """All that the direction has had."""
+    return _long(values, entry + _PACKETS)
+
+
+def octets(values: bytes, entry: i64) -> i64:
+    """Likewise."""
+    return _long(values, entry + _OCTETS)
+
+
+def _number(values: bytes, place: i64) -> i64:
+    low: i64 = place + _LOW
+    up: i64 = _UP
+    first: i64 = values[low]
+    second: i64 = values[low + up]
+    third: i64 = values[low + 2 * up]
+    fourth: i64 = values[low + 3 * up]
+    return fourth << 24 | third << 16 | second << 8 | first
+
+
+def _long(values: bytes, place: i64) -> i64:
+    lower: i64 = _LOWER
+    return _number(values, place + 4 - lower) << 32 | _number(values, place + lower)

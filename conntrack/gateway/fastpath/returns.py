@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from mypy_extensions import i64
+
 from conntrack.engine.core import Engine
-from conntrack.gateway.fastpath import layout
+from conntrack.gateway.fastpath import coarse, layout, readings
 from conntrack.gateway.fastpath.carried import Carried
 from conntrack.gateway.fastpath.errors import FastPathError
 from conntrack.gateway.fastpath.figures import Figures
 from conntrack.gateway.fastpath.maps import FlowMaps
-from conntrack.gateway.fastpath.readings import ALL, Reading
 from conntrack.packet.header import TCP
 
 #: entries that one step of a sweep reads: well under two milliseconds, all of them seen since the last
@@ -72,19 +73,30 @@ class Returns:
 
     def sweep(self, now: float) -> Iterator[None]:
         """Brings all that has been seen since the last sweep up to date, a batch of entries at each step."""
-        since = layout.ticks(self._swept - _LATE) if self._swept else ALL
-        for batch in self._maps.readings(since, CHUNK):
-            self._read(batch, now)
+        since = coarse.ticks(self._swept - _LATE) if self._swept else readings.ALL
+        for values, size in self._maps.readings(CHUNK):
+            self._read(values, size, since, now)
             yield
         self._swept = max(self._swept, now)
 
-    def _read(self, batch: list[Reading], now: float) -> None:
+    def _read(self, values: bytes, size: i64, since: i64, now: float) -> None:
         counters = self._engine.counters
-        known = self._carried.get
-        for owner, flags, last_seen, packets, octets in batch:
-            record = known(owner)
-            if record is not None:
-                record.read(flags & layout.REPLY != 0, packets, octets, last_seen, counters, now)
+        carried = self._carried
+        length: i64 = len(values)
+        entry: i64 = 0
+        while entry < length:
+            if readings.is_fresh(values, entry, since):
+                record = carried.get(int(readings.owner(values, entry)))
+                if record is not None:
+                    record.read(
+                        readings.flags(values, entry) & layout.REPLY != 0,
+                        readings.packets(values, entry),
+                        readings.octets(values, entry),
+                        readings.last_seen(values, entry),
+                        counters,
+                        now,
+                    )
+            entry += size
 
     def reckon(self, record: Carried) -> None:
         """Files the connection by the deadline that its latest packet gave it."""

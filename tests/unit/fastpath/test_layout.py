@@ -6,7 +6,7 @@ import pytest
 
 from conntrack.flow.pair import build
 from conntrack.gateway.fastpath import layout
-from conntrack.gateway.fastpath.layout import Flow, flow_key, map_key, seconds_since, ticks, unpack_flow
+from conntrack.gateway.fastpath.layout import Flow, flow_key, map_key, unpack_flow
 from conntrack.packet.header import TCP, UDP
 
 KEY4 = build(TCP, bytes((10, 0, 0, 1)), bytes((10, 0, 0, 2)), 0x1234, 443, space=3)
@@ -41,14 +41,3 @@ def test_map_names_fit_the_kernel_and_tell_the_version() -> None:
     names = [layout.map_name(name) for name in ("flows4", "flows6", "tcp", "settings", "punts")]
     assert all(len(name) <= 15 for name in names)
     assert all(str(layout.LAYOUT_VERSION) in name for name in names)
-
-
-@pytest.mark.parametrize("age", [0.0, 0.5, 120.0, 432000.0, 26 * 86400.0 - 3600])
-@pytest.mark.parametrize("now", [1e6, 2**32 * layout.TICK + 3.0])
-def test_an_age_survives_the_wrap_of_its_clock(now: float, age: float) -> None:
-    assert seconds_since(ticks(now - age), now) == pytest.approx(age, abs=2 * layout.TICK)
-
-
-def test_a_packet_of_a_moment_ahead_is_no_age() -> None:
-    """The program's clock may have ticked between the daemon's reading of the time and of the map."""
-    assert seconds_since(ticks(1000.0) + 1, 1000.0) == 0.0

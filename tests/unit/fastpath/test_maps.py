@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from conntrack.flow.pair import build, invert
-from conntrack.gateway.fastpath import layout
+from conntrack.gateway.fastpath import layout, readings
 from conntrack.gateway.fastpath.errors import FastPathError
 from conntrack.gateway.fastpath.maps import Offer
 from conntrack.packet.header import TCP, UDP
@@ -115,16 +115,19 @@ def test_readings_say_who_did_what(program: Bench) -> None:
         program.send(segments.ip(CLIENT, SERVER, UDP, segments.udp((7, 53), b"x" * 10, 1)))
     program.send(segments.ip(SERVER6, CLIENT6, UDP, segments.udp((53, 8), b"", 1)))
     read = {
-        (owner, flags): (packets, octets)
-        for batch in program.maps.readings(chunk=2)
-        for owner, flags, _, packets, octets in batch
+        (readings.owner(values, at), readings.flags(values, at)): (
+            readings.packets(values, at),
+            readings.octets(values, at),
+        )
+        for values, size in program.maps.readings(chunk=2)
+        for at in range(0, len(values), size)
     }
     assert read == {(7, 0): (3, 3 * 38), (7, layout.REPLY): (0, 0), (8, 0): (0, 0), (8, layout.REPLY): (1, 48)}
 
 
 def test_a_bucket_larger_than_the_batch_is_read_nevertheless(program: Bench) -> None:
     program.maps.insert_many([connection(program, number) for number in range(1, CAPACITY + 1)])
-    assert sum(len(batch) for batch in program.maps.readings(chunk=1)) == 2 * CAPACITY
+    assert sum(len(values) // size for values, size in program.maps.readings(chunk=1)) == 2 * CAPACITY
 
 
 def test_adopted_slots_are_not_given_again(program: Bench) -> None:

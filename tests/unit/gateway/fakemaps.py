@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from conntrack.flow.connection import Connection
-from conntrack.gateway.fastpath import layout
+from conntrack.gateway.fastpath import coarse
 from conntrack.gateway.fastpath.errors import FastPathError
 from conntrack.gateway.fastpath.layout import Flow, Usage
-from conntrack.gateway.fastpath.maps import FlowMaps, Offer, Reading, Recalled
-from conntrack.gateway.fastpath.readings import ALL
+from conntrack.gateway.fastpath.maps import FlowMaps, Offer, Recalled
 
 
 class FakeMaps(FlowMaps):
@@ -29,7 +28,7 @@ class FakeMaps(FlowMaps):
         flow = self.flows[connection.reply.key if reply else connection.original.key]
         flow.packets += packets
         flow.octets += octets
-        flow.last_seen = layout.ticks(now)
+        flow.last_seen = coarse.ticks(now)
 
     def insert_many(self, offers: list[Offer]) -> int:
         self._check()
@@ -54,12 +53,10 @@ class FakeMaps(FlowMaps):
         self._check()
         return [self._recall(*pair) for pair in pairs]
 
-    def readings(self, since: int = ALL, chunk: int = 2048) -> Iterator[list[Reading]]:
-        yield [
-            (one.owner, one.flags, one.last_seen, one.packets, one.octets)
-            for one in self.flows.values()
-            if since == ALL or (one.last_seen - since) & 0x8000_0000 == 0
-        ]
+    def readings(self, chunk: int = 1024) -> Iterator[tuple[bytes, int]]:
+        for flow in self.flows.values():
+            values = flow.pack()
+            yield values, len(values)
 
     def entries(self, chunk: int = 2048) -> Iterator[list[tuple[bytes, Flow]]]:
         yield list(self.flows.items())

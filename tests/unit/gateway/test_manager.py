@@ -196,6 +196,30 @@ def test_what_passed_counts_for_its_zones_as_well() -> None:
     assert (counters.accepted_packets[pair], counters.accepted_octets[pair]) == (before[0] + 7, before[1] + 9000)
 
 
+def test_a_sweep_reads_what_was_seen_since_the_last() -> None:
+    host = Carrying()
+    connection = host.stream()
+    for seconds, packets in ((0.0, 3), (100.0, 2), (0.1, 1)):
+        host.now += seconds
+        before = int(connection.original.packets)
+        host.maps.seen(connection, False, packets, 100 * packets, host.now)
+        for _ in host.manager.sweep(host.now):
+            pass
+        assert connection.original.packets == before + packets
+        assert connection.seen == pytest.approx(host.now, abs=0.01)
+    swept(host, 100.0)
+    flow = host.maps.flows[connection.original.key]
+    flow.packets += 1  # and was not seen: no program does so
+    swept(host, 100.0)
+    assert connection.original.packets == flow.packets - 1
+
+
+def swept(host: Carrying, seconds: float) -> None:
+    host.now += seconds
+    for _ in host.manager.sweep(host.now):
+        pass
+
+
 def test_without_a_way_or_off_its_interfaces_nothing_is_offered() -> None:
     host = Carrying()
     host.manager.ways = Ways()
