@@ -62,5 +62,10 @@ def fast_path(view: Item) -> str:
     count = view["connections"]["count"]
     where = ", ".join(view["interfaces"]) or "no interface"
     line = f"{count} connections, {view['share']:.1%} of packets, at {where}"
-    refused = "; ".join(f"not at {name}: {why}" for name, why in view["refused"].items())
-    return f"{line} ({refused})" if refused else line
+    refused = [f"not at {name}: {why}" for name, why in view["refused"].items()]
+    driver = view["xdp"]
+    if driver["interfaces"]:
+        line += f"; by XDP at {', '.join(driver['interfaces'])}"
+    refused += [f"no XDP at {name}: {why}" for name, why in driver["refused"].items()]
+    refused += [f"what leaves by {name} goes by tc: {why}" for name, why in driver["left_to_tc"].items()]
+    return f"{line} ({'; '.join(refused)})" if refused else line

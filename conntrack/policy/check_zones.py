@@ -17,6 +17,15 @@ def check(document: Document, report: Report) -> None:
         report.error(document.place("zones"), "there are no zones", "add for each network: lan: {interfaces: [eth1]}")
     _interfaces(document, report)
     _networks(document, report)
+    _fastpath(document, report)
+
+
+def _fastpath(document: Document, report: Report) -> None:
+    """XDP is a part of the fast path."""
+    for name, zone in document.zones.items():
+        if zone.fastpath and document.settings.fastpath == "off":
+            message = f'"{name}" asks for XDP, but there is no fast path'
+            report.warn(zone.place("fastpath"), message, "add to settings: fastpath: auto")
 
 
 def _interfaces(document: Document, report: Report) -> None:

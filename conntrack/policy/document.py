@@ -41,6 +41,9 @@ class Zone(Node):
     mss: fields.Mss = Field(
         0, description="Largest TCP segment that connections across the zone may ask for: bytes, or `path`."
     )
+    fastpath: Literal["xdp"] | None = Field(
+        None, description="`xdp`: what comes in is carried at the driver already, where the cards can do that."
+    )
 
 
 class AddressSet(Node):

@@ -22,8 +22,10 @@ from conntrack.gateway.fastpath.nexthops import Ways
 from conntrack.gateway.fastpath.stand import Stand
 from conntrack.gateway.queue.base import Queue
 from conntrack.policy.document_settings import Settings
+from conntrack.service import xdp
 from conntrack.service.host import Host
 from conntrack.service.protocol import Item
+from conntrack.service.xdp import Xdp
 
 #: connections that the maps have room for where the table has no limit
 UNLIMITED = 1 << 20
@@ -32,9 +34,15 @@ logger = logging.getLogger("pairwall.fastpath")
 
 
 class FastPath:
-    """Made with the daemon's parts; `start` decides whether there is one. All methods may be called without."""
+    """Made with the daemon's parts; `start` decides whether there is one. All methods may be called without.
 
-    def __init__(self, host: Host, engine: Engine, queue: Queue, settings: Settings) -> None:
+    by_xdp: the zones that want XDP.
+    """
+
+    def __init__(
+        self, host: Host, engine: Engine, queue: Queue, settings: Settings, by_xdp: frozenset[str] = frozenset()
+    ) -> None:
+        self.by_xdp = by_xdp
         self._host = host
         self._engine = engine
         self._queue = queue
@@ -43,6 +51,7 @@ class FastPath:
         self._why = "switched off by `settings: fastpath: off`" if settings.fastpath == "off" else "not started"
         self._stand: Stand | None = None
         self._manager: Manager | None = None
+        self._xdp: Xdp | None = None
         self._before: list[int] = []  # what an earlier process's packets had counted
 
     async def start(self) -> None:
@@ -51,7 +60,7 @@ class FastPath:
             if self._mode == "off":
                 await self._host.unload()
                 return
-            self._stand = await self._host.open_stand(self._capacity)
+            self._stand = await self._host.open_stand(self._capacity, bool(self.by_xdp))
             await self._begin(self._stand)
         except (FastPathError, OSError) as error:
             self._why = str(error).partition("\n")[0]  # the rest is for the log: what libbpf said
@@ -64,6 +73,8 @@ class FastPath:
         loop = asyncio.get_running_loop()
         engine = self._engine
         manager = Manager(engine, stand.maps, self._capacity, loop.call_soon, time.monotonic)
+        if stand.has_xdp():
+            self._xdp = Xdp(self._host, stand, manager)
         if stand.adopted:
             adopted, lost = adopt_all(engine, manager, stand.maps, time.monotonic())
             logger.info("took connections over", extra={"fields": {"connections": adopted, "not_permitted": lost}})
@@ -81,8 +92,12 @@ class FastPath:
             return
         policy = self._engine.policy
         snapshot = self._host.snapshot()
-        names = {link.name for link in snapshot.links if policy.zone_of_interface(link.name) > 0}
-        attached = await asyncio.to_thread(stand.follow, snapshot, names)
+        zones = {link.name: policy.zone_of_interface(link.name) for link in snapshot.links}
+        names = {name for name, zone in zones.items() if zone > 0}
+        by_xdp = frozenset(name for name in names if policy.zones[zones[name]].name in self.by_xdp)
+        attached = await asyncio.to_thread(stand.follow, snapshot, names, by_xdp)
+        if self._xdp is not None:
+            self._xdp.follow(snapshot)
         if not snapshot.by_destination:
             stand.refusals["all"] = "`ip rule` makes routes depend on more than the destination"
         await paced(reroute(manager, Ways(snapshot, attached), time.monotonic()))
@@ -97,6 +112,11 @@ class FastPath:
         if self._manager is not None and self._manager.carried:
             yield from self._manager.sweep(time.monotonic())
 
+    async def tended(self) -> None:
+        """Keeps the neighbours known that XDP sends to, between packets."""
+        if self._xdp is not None:
+            await paced(self._xdp.tend())
+
     async def swept(self) -> None:
         """The same, between packets."""
         await paced(self.sweep())
@@ -107,6 +127,8 @@ class FastPath:
         if stand is None:
             return
         self._engine.carry(None)
+        if self._xdp is not None:
+            self._xdp.stop()
         await asyncio.to_thread(stand.close if keep else stand.leave)
         self._manager = None
 
@@ -146,6 +168,7 @@ class FastPath:
             "interfaces": sorted(names.get(index, str(index)) for index in self._stand.attached()),
             "refused": dict(self._stand.refusals),
             "connections": {"count": connections, "limit": room},
+            "xdp": xdp.view(self._stand, counts, names),
             "packets": forwarded,
             "share": round(forwarded / (forwarded + judged), 4) if forwarded + judged else 0.0,
             "punts": {punts.name(number): counts[number] for number in punts.PUNTS if number and counts[number]},

@@ -11,6 +11,7 @@ from typing import Protocol
 from conntrack.engine.topology import Topology
 from conntrack.gateway.fastpath.stand import Stand
 from conntrack.gateway.hooks.plan import Wanted
+from conntrack.gateway.links.neighbours import Changed, Neighbours
 from conntrack.gateway.links.snapshot import Snapshot
 from conntrack.gateway.queue.base import Handler, Options, Queue
 from conntrack.gateway.queue.stats import Stats
@@ -41,8 +42,11 @@ class Host(Protocol):
     def snapshot(self) -> Snapshot:
         """The same as it was read, with next hops and MTUs."""
 
-    async def open_stand(self, capacity: int) -> Stand:
-        """Loads the fast path for so many connections. FastPathError: this machine has none."""
+    async def open_stand(self, capacity: int, xdp: bool) -> Stand:
+        """Loads the fast path for so many connections, xdp: with XDP. FastPathError: this machine has none."""
+
+    def neighbours(self, changed: Changed, lost: Callable[[], None]) -> Neighbours:
+        """Follows hardware addresses, in this thread. OSError: the kernel refuses."""
 
     def gso_is_safe(self) -> bool:
         """Whether this kernel may hand over joined packets of every kind (`settings: queue: gso: auto`)."""

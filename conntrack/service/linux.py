@@ -10,6 +10,7 @@ import itertools
 import logging
 import os
 from collections.abc import Callable
+from typing import Final
 
 from conntrack.engine.topology import Topology
 from conntrack.gateway import own_ports, privileges, sysctl
@@ -17,11 +18,15 @@ from conntrack.gateway.fastpath.stand import Stand, open_stand, unload
 from conntrack.gateway.hooks.hooks import Hooks
 from conntrack.gateway.hooks.plan import Wanted
 from conntrack.gateway.links.links import Links
+from conntrack.gateway.links.neighbours import Changed, Neighbours
 from conntrack.gateway.links.snapshot import Snapshot
 from conntrack.gateway.queue import stats
 from conntrack.gateway.queue.base import Handler, Options, Queue
 from conntrack.gateway.queue.choose import open_queue
 from conntrack.policy.policy import Policy
+
+#: in the environment of tests and benchmarks, which have no network cards: XDP may stand at veth as well
+XDP_ON_VETH: Final = "PAIRWALL_TEST_XDP_ON_VETH"
 
 logger = logging.getLogger("pairwall.host")
 
@@ -66,9 +71,13 @@ class LinuxHost:
         """See Host."""
         return self._links.snapshot()
 
-    async def open_stand(self, capacity: int) -> Stand:
+    async def open_stand(self, capacity: int, xdp: bool) -> Stand:
         """See Host."""
-        return await asyncio.to_thread(open_stand, capacity)
+        return await asyncio.to_thread(open_stand, capacity, xdp=xdp, virtual=XDP_ON_VETH in os.environ)
+
+    def neighbours(self, changed: Changed, lost: Callable[[], None]) -> Neighbours:
+        """See Host."""
+        return Neighbours(changed, lost)
 
     def gso_is_safe(self) -> bool:
         """See Host. Before Linux 6.16, UDP packets joined as a list (rx-gro-list) could panic when they were pulled."""

@@ -43,12 +43,16 @@ from conntrack.service.refresh import Refresher
 from conntrack.service.reload import Reloader
 from conntrack.service.settings import unchangeable
 from conntrack.service.status import Status
+from conntrack.service.xdp import wanting
 
 #: seconds between looks at the hook rules, the clock, the garbage
 LOOK: Final = 30.0
 
 #: seconds between readings of what carried connections have done
 SWEEP: Final = 10.0
+
+#: seconds between questions whether next hops of XDP still answer; the kernel takes as long again to find out
+TEND: Final = 5.0
 
 logger = logging.getLogger("pairwall")
 
@@ -81,7 +85,7 @@ class Running:
         self._core = core
         self._around = surroundings
         self._chores = Chores()
-        self._fastpath = FastPath(core.host, core.engine, core.queue, rules.document.settings)
+        self._fastpath = FastPath(core.host, core.engine, core.queue, rules.document.settings, wanting(rules.document))
         self._mover = Mover(core.host, core.engine, self._fastpath.follow)
         self._configuration = Configuration(surroundings.rules)
         self._configuration.worked(rules.policy.digest, time.time(), [str(one) for one in rules.document.warnings])
@@ -116,6 +120,7 @@ class Running:
         self._chores.every(lambda: LOOK, self._look, "housekeeping")
         self._chores.every(lambda: 1.0, refresher.look, "refresh of sets")
         self._chores.every(lambda: SWEEP, self._fastpath.swept, "reading of the fast path")
+        self._chores.every(lambda: TEND, self._fastpath.tended, "upkeep of neighbours")
         self._chores.every(self._own_ports_period, self._read_own_ports, "search for the gateway's own ports")
         self._record()
 
@@ -155,6 +160,7 @@ class Running:
         await core.host.install(wanted(rules.document)._replace(queue=before.queue.number))
         core.engine.swap(rules.policy)
         core.engine.move(topology, time.monotonic())
+        self._fastpath.by_xdp = wanting(rules.document)
         await self._fastpath.rejudge()
         self._mover.changed()  # the links may have changed while the hooks were installed
         self.status.settings = after

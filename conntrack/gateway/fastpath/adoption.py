@@ -57,7 +57,7 @@ def _adopt(
     if state:
         restore(state, connection)
     _count(connection, out, home, now)
-    manager.take_over(Carried(connection, (_way(out), _way(home)), state, now - GRACE))
+    manager.take_over(Carried(connection, (_way(out), _way(home)), state, now - GRACE), (out.link, home.link))
     return True
 
 

@@ -27,6 +27,12 @@ _LINK_INFO: Final = Struct("=I12xI")  # of struct bpf_link_info type and interfa
 _XDP_LINK: Final = 6  # enum bpf_link_type
 _OLD_KERNEL: Final = (errno.EINVAL, errno.EOPNOTSUPP)
 
+_XDP_REMEDIES: Final = {
+    errno.EOPNOTSUPP: "its driver has no native XDP, and the generic mode is slower than tc",
+    errno.EBUSY: "another XDP program stands there: take it off, or leave the interface to tc",
+    errno.EINVAL: "the driver refuses; often the MTU is too large for it, or its receive queues are joined (LRO)",
+}
+
 _INGRESS: Final = 0xFFFF_FFF2  # clsact's ingress
 _HANDLE: Final = 1
 _PRIORITY: Final = 50
@@ -133,7 +139,11 @@ def attach_xdp(program: Program, interface: int, pin: Path | None = None) -> Lin
     Every interface that packets are sent on to must be able to transmit them (ndo_xdp_xmit), or they are lost.
     """
     block = syscalls.block(syscalls.LINK, program.descriptor, interface, _XDP, _DRIVER_MODE)
-    attached = Link(syscalls.checked(syscalls.LINK_CREATE, block, f"attach by XDP to interface {interface}"))
+    result = syscalls.call(syscalls.LINK_CREATE, block)
+    if result < 0:
+        error = syscalls.failure(f"attach by XDP to interface {interface}", -result)
+        raise FastPathError(error.problem, _XDP_REMEDIES.get(-result, error.remedy), -result)
+    attached = Link(result)
     if pin is not None:
         pin.unlink(missing_ok=True)
         syscalls.pin(attached.descriptor, pin)

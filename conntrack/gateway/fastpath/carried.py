@@ -44,10 +44,10 @@ class Carried:
 
     state: the TCP state that it was offered with; touched: packets that had waited in the queue were judged after that
     (Offload.overtaken), so the connection's own windows have moved as well; moved: packets have passed that the
-    deadline does not know of.
+    deadline does not know of; links: XDP's numbers of both ways (hops.py).
     """
 
-    __slots__ = ("connection", "moved", "offered", "original", "reply", "state", "touched")
+    __slots__ = ("connection", "links", "moved", "offered", "original", "reply", "state", "touched")
 
     def __init__(self, connection: Connection, ways: tuple[Way, Way], state: bytes, now: float) -> None:
         self.connection = connection
@@ -57,6 +57,7 @@ class Carried:
         self.touched = False
         self.moved = False
         self.state = state
+        self.links = (0, 0)
 
     def read(self, reply: bool, packets: i64, octets: i64, last_seen: i64, counters: Counters, now: float) -> None:
         """Takes a reading of one direction in; the deadline is left to `reckon`."""

@@ -33,6 +33,7 @@ def header() -> str:
     """The whole header."""
     defines = {f"PUNT_{name.upper().replace('-', '_')}": number for number, (name, _) in punts.PUNTS.items()}
     defines |= {
+        "PUNT_AT_DRIVER": punts.AT_DRIVER,
         "PUNT_SLOTS": punts.SLOTS,
         "FLOW_REPLY": layout.REPLY,
         "FLOW_SET_DSCP": layout.SET_DSCP,

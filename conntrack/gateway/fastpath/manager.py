@@ -21,6 +21,7 @@ from conntrack.gateway.fastpath.carried import Carried
 from conntrack.gateway.fastpath.errors import FastPathError
 from conntrack.gateway.fastpath.figures import Figures
 from conntrack.gateway.fastpath.holds import NO_WAY, Holds
+from conntrack.gateway.fastpath.hops import Hops
 from conntrack.gateway.fastpath.maps import FlowMaps
 from conntrack.gateway.fastpath.nexthops import Ways
 from conntrack.gateway.fastpath.offers import Offers, Prepared
@@ -71,6 +72,15 @@ class Manager(Offload):
     @ways.setter
     def ways(self, ways: Ways) -> None:
         self._offers.ways = ways
+
+    @property
+    def hops(self) -> Hops | None:
+        """Where XDP sends frames; None where it is not used."""
+        return self._offers.hops
+
+    @hops.setter
+    def hops(self, hops: Hops | None) -> None:
+        self._offers.hops = hops
 
     # Offload
 
@@ -134,13 +144,15 @@ class Manager(Offload):
         if records:
             self.figures.recalled += len(records)
             self._returns.take_back(records, now)
+            self._offers.dropped(records)
 
     def sweep(self, now: float) -> Iterator[None]:
         """Brings the counters of connections that were seen since the last sweep up to date, a few at each step."""
         return self._returns.sweep(now)
 
-    def take_over(self, record: Carried) -> None:
-        """Adds a connection whose entries an earlier process has put in."""
+    def take_over(self, record: Carried, links: tuple[int, int] = (0, 0)) -> None:
+        """Adds a connection whose entries an earlier process has put in, with these Flow.links."""
+        self._offers.claimed(record, links)
         connection = record.connection
         connection.status |= OFFLOADED
         record.moved = True
@@ -174,6 +186,7 @@ class Manager(Offload):
             del self.carried[int(record.connection.identity) & _MASK]
         if records:
             self._returns.take_back(records, now)
+            self._offers.dropped(records)
         for record in records:
             prepared = self._offers.prepare(record.connection, now)
             if prepared is not None:
@@ -193,5 +206,6 @@ class Manager(Offload):
             self.carried[int(record.connection.identity) & _MASK] = record
         for record, _ in batch[count:]:
             self.holds.hold(record.connection, now, NO_WAY)
+        self._offers.dropped(record for record, _ in batch[count:])
         self.figures.offered += count
         self.figures.full += len(batch) - count

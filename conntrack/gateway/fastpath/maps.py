@@ -67,11 +67,12 @@ class FlowMaps(Connections):
         return count
 
     def punts(self) -> list[int]:
-        """Packets by punts.py's numbers, summed over CPUs; [0] are those forwarded."""
+        """Packets by punts.py's numbers, summed over CPUs; [0] are those forwarded, by XDP as well."""
         counts = []
         for punt in range(punts.SLOTS):
             raw = self._punts.look(INDEX.pack(punt)) or b""
             counts.append(sum(count for (count,) in layout.COUNTER.iter_unpack(raw)))
+        counts[punts.FORWARDED] += counts[punts.AT_DRIVER]
         return counts
 
     def generation(self) -> int:

@@ -6,6 +6,7 @@ Lives here: Connection → Offer. May not live here: when (manager.py), maps (co
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from conntrack.engine.core import Engine
@@ -17,6 +18,7 @@ from conntrack.gateway.fastpath.connections import Offer
 from conntrack.gateway.fastpath.figures import Figures
 from conntrack.gateway.fastpath.handover import state_of
 from conntrack.gateway.fastpath.holds import FOREVER, NO_WAY, Holds
+from conntrack.gateway.fastpath.hops import Hops
 from conntrack.gateway.fastpath.nexthops import Way, Ways
 from conntrack.packet.header import ICMP, ICMPV6, TCP
 
@@ -32,10 +34,11 @@ class Prepared(NamedTuple):
 
 
 class Offers:
-    """Makes offers by the ways, the generation and the `liberal` setting in force."""
+    """Makes offers by the ways, the generation and the `liberal` setting in force. hops: None where XDP is not used."""
 
     def __init__(self, engine: Engine, holds: Holds, figures: Figures, generation: int) -> None:
         self.ways = Ways()
+        self.hops: Hops | None = None
         self.generation = generation
         self.liberal = bool(engine.policy.settings.liberal)
         self._engine = engine
@@ -57,14 +60,32 @@ class Offers:
             self._holds.hold(connection, now, NO_WAY)
             return None
         state = state_of(connection, self.liberal) if connection.protocol == TCP else b""
+        record = Carried(connection, (there, back), state, now)
+        if self.hops is not None:
+            record.links = (self.hops.take(back.interface, there), self.hops.take(there.interface, back))
         offer = Offer(
             original.key,
-            self._flow(connection, there, back.interface, False),
+            self._flow(connection, there, back.interface, record.links[0], False),
             reply.key,
-            self._flow(connection, back, there.interface, True),
+            self._flow(connection, back, there.interface, record.links[1], True),
             state,
         )
-        return Prepared(Carried(connection, (there, back), state, now), offer)
+        return Prepared(record, offer)
+
+    def dropped(self, records: Iterable[Carried]) -> None:
+        """They are in no map, or not any more."""
+        if self.hops is not None:
+            for record in records:
+                for link in record.links:
+                    self.hops.give(link)
+
+    def claimed(self, record: Carried, links: tuple[int, int]) -> None:
+        """An earlier process has put this one in, with these numbers of its ways."""
+        if self.hops is not None:
+            there, back = record.original.way, record.reply.way
+            record.links = links
+            self.hops.claim(links[0], back.interface, there)
+            self.hops.claim(links[1], there.interface, back)
 
     def _in_zones(self, connection: Connection, there: Way, back: Way) -> bool:
         """Whether the ways lead where the rules were asked about."""
@@ -72,7 +93,7 @@ class Offers:
         out, home = zone_of(there.interface), zone_of(back.interface)
         return int(out) == int(connection.zone_out) and int(home) == int(connection.zone_in)
 
-    def _flow(self, connection: Connection, way: Way, inbound: int, reply: bool) -> layout.Flow:
+    def _flow(self, connection: Connection, way: Way, inbound: int, link: int, reply: bool) -> layout.Flow:
         direction = connection.reply if reply else connection.original
         flags = layout.REPLY if reply else 0
         tos = 0
@@ -93,6 +114,7 @@ class Offers:
             last_seen=coarse.ticks(connection.seen),
             packets=int(direction.packets),
             octets=int(direction.octets),
+            link=link,
         )
 
 

@@ -19,6 +19,10 @@ from typing import Final
 from conntrack.gateway.fastpath.errors import FastPathError
 
 ROOT: Final = Path("/run/pairwall/bpf")
+#: what pins of attachments begin with, by hook; a map may be called something like it
+TC: Final = "link"
+XDP: Final = "xdp"
+HOOKS: Final = (TC, XDP)
 _SO_NETNS_COOKIE: Final = 71
 _MS_NOSUID_NODEV_NOEXEC: Final = 2 | 4 | 8
 _REMEDY: Final = f"mount it before the daemon starts: mount -t bpf bpf {ROOT}"
@@ -65,18 +69,18 @@ def folders(root: Path = ROOT) -> list[Path]:
     return sorted(root.glob("net*")) if mounted(root) else []
 
 
-def links(here: Path) -> Iterator[tuple[int, Path]]:
-    """(interface index, pin) of the links in a folder."""
+def links(here: Path, hook: str = TC) -> Iterator[tuple[int, Path]]:
+    """(interface index, pin) of the attachments in a folder."""
     if here.exists():
         for path in sorted(here.iterdir()):
-            number = path.name.removeprefix("link")  # a map may be called something like it
+            number = path.name.removeprefix(hook)
             if number.isdigit():
                 yield int(number), path
 
 
-def link(here: Path, interface: int) -> Path:
-    """The pin of an interface's link."""
-    return here / f"link{interface}"
+def link(here: Path, interface: int, hook: str = TC) -> Path:
+    """The pin of an attachment."""
+    return here / f"{hook}{interface}"
 
 
 def remove(here: Path) -> None:

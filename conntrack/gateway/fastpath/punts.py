@@ -22,6 +22,8 @@ FROZEN: Final = 11
 CLOSING: Final = 12
 WINDOW: Final = 13
 FAILED: Final = 14
+#: no punt either: what XDP has sent on, which never meets the tc program
+AT_DRIVER: Final = 15
 
 #: number → (name, meaning); the first is no punt
 PUNTS: Final[dict[int, tuple[str, str]]] = {

@@ -1,126 +1,146 @@
-"""The program in the kernel and the interfaces that it stands at.
+"""The programs in the kernel and the interfaces that they stand at.
 
-Lives here: loading, attaching, following interfaces that come and go, leaving. May not live here: flows (manager.py).
+Lives here: loading, following interfaces that come and go, leaving. May not live here: flows (manager.py), attaching
+(posts.py), which interfaces are any good for XDP (drivers.py).
 Everything here may take tens of milliseconds: it has no place in the thread that judges packets.
 """
 
 from __future__ import annotations
 
-import contextlib
 import logging
 from pathlib import Path
 
-from conntrack.gateway.fastpath import attach, loader, pins
-from conntrack.gateway.fastpath.attach import Attachment
+from conntrack.gateway.fastpath import attach, drivers, loader, pins, posts
 from conntrack.gateway.fastpath.errors import FastPathError
-from conntrack.gateway.links.snapshot import Snapshot
+from conntrack.gateway.fastpath.posts import Posts
+from conntrack.gateway.links.snapshot import Link, Snapshot
 
 logger = logging.getLogger("pairwall.fastpath")
 
 
 class Stand:
-    """One loaded program. `refusals`: interface name → why the program is not there."""
+    """One loaded object. `refusals`: interface name → why the tc program is not there; `not_by_xdp`: the same of XDP,
+    for what comes in; `not_sent`: why XDP leaves what is to leave by that interface to tc.
 
-    def __init__(self, loaded: loader.Loaded, here: Path) -> None:
+    virtual: XDP on veth, for tests. without_xdp: why there is none.
+    """
+
+    def __init__(self, loaded: loader.Loaded, here: Path, virtual: bool = False, without_xdp: str = "") -> None:
         self.maps = loaded.maps
         self.adopted = loaded.adopted
         self.refusals: dict[str, str] = {}
-        self._program = loaded.tc
+        self.not_by_xdp: dict[str, str] = {}
+        self.not_sent: dict[str, str] = {}
         self._here = here
-        self._attached: dict[int, Attachment] = {}
+        self._virtual = virtual
+        self._without_xdp = without_xdp or "XDP was not asked for when the daemon was started: restart it"
+        self._tc = Posts(loaded.tc, here, pins.TC, attach.attach)
+        self._xdp = None if loaded.xdp is None else Posts(loaded.xdp, here, pins.XDP, attach.attach_xdp)
+        self._senders: frozenset[int] = frozenset()
 
     def tag(self) -> str:
-        """The program's version, as the kernel knows it."""
-        return self._program.tag()
+        """The tc program's version, as the kernel knows it."""
+        return self._tc.program.tag()
 
     def kinds(self) -> list[str]:
-        """How it is attached: "tcx", "clsact"."""
-        return sorted({one.kind for one in self._attached.values()})
+        """How they are attached: "tcx", "clsact", "xdp"."""
+        kinds = self._tc.kinds()
+        return sorted(kinds if self._xdp is None else kinds | self._xdp.kinds())
 
     def attached(self) -> frozenset[int]:
-        """The interfaces where it stands."""
-        return frozenset(self._attached)
+        """The interfaces where the tc program stands."""
+        return self._tc.attached()
+
+    def has_xdp(self) -> bool:
+        """Whether the program for XDP is loaded."""
+        return self._xdp is not None
+
+    def at_driver(self) -> frozenset[int]:
+        """The interfaces where XDP stands."""
+        return frozenset() if self._xdp is None else self._xdp.attached()
+
+    def senders(self) -> frozenset[int]:
+        """The interfaces that XDP can send on by."""
+        return self._senders
 
     def take_over(self) -> None:
-        """Puts this program in the place of an earlier process's, without a gap."""
-        for interface, pin in pins.links(self._here):
-            try:
-                found = attach.adopt(pin)
-                if found.interface != interface:
-                    raise FastPathError("the interface is gone", "")
-                found.replace(self._program)
-            except (FastPathError, FileNotFoundError) as error:
-                logger.info("the fast path's link to interface %d is of no use: %s", interface, error)
-                pin.unlink(missing_ok=True)
-                continue
-            self._attached[interface] = found
+        """Puts these programs in the place of an earlier process's, without a gap."""
+        self._tc.take_over()
+        if self._xdp is not None:
+            self._xdp.take_over()
+        else:
+            posts.take_off(self._here, pins.XDP)  # the rules of today do not ask for it
 
-    def follow(self, snapshot: Snapshot, names: set[str]) -> frozenset[int]:
-        """Stands at the interfaces of these names and at no others; returns which."""
-        wanted = {link.interface: link for link in snapshot.links if link.name in names}
-        for interface in set(self._attached) - set(wanted):
-            self._leave(interface)
-        self.refusals = {}
-        for interface, link in wanted.items():
-            if not link.ethernet:
-                self.refusals[link.name] = "its packets have no Ethernet header"
-            elif interface not in self._attached:
-                self._attach(interface, link.name)
+    def follow(self, snapshot: Snapshot, names: set[str], by_xdp: frozenset[str] = frozenset()) -> frozenset[int]:
+        """Stands at the interfaces of these names and at no others; returns which. by_xdp: names that want XDP too."""
+        wanted = [link for link in snapshot.links if link.name in names]
+        refused = {link.name: "its packets have no Ethernet header" for link in wanted if not link.ethernet}
+        self.refusals = refused | self._tc.stand_at({link.interface: link.name for link in wanted if link.ethernet})
+        self._follow_xdp(snapshot, [link for link in wanted if link.name in by_xdp])
+        standing = [link for link in wanted if link.interface in self.attached()] if self.at_driver() else []
+        self.not_sent = {link.name: drivers.transmission(link, snapshot, self._virtual) for link in standing}
+        self._senders = frozenset(link.interface for link in standing if not self.not_sent[link.name])
+        self.not_sent = {name: why for name, why in self.not_sent.items() if why}
         return self.attached()
 
     def leave(self) -> None:
-        """Takes the program off everywhere, and forgets the maps."""
-        for interface in list(self._attached):
-            self._leave(interface)
+        """Takes the programs off everywhere, and forgets the maps."""
+        self._tc.leave()
+        if self._xdp is not None:
+            self._xdp.leave()
         pins.remove(self._here)
         self.close()
 
     def close(self) -> None:
         """Lets go; what is pinned goes on."""
-        for one in self._attached.values():
-            one.close()
-        self._attached = {}
+        self._tc.close()
+        if self._xdp is not None:
+            self._xdp.close()
         self.maps.close()
-        self._program.close()
 
-    def _attach(self, interface: int, name: str) -> None:
-        try:
-            self._attached[interface] = attach.attach(self._program, interface, pins.link(self._here, interface))
-        except FastPathError as error:
-            self.refusals[name] = str(error)
-
-    def _leave(self, interface: int) -> None:
-        try:
-            self._attached.pop(interface).detach()
-        except FastPathError as error:
-            logger.warning("interface %d: %s", interface, error)
-        pins.link(self._here, interface).unlink(missing_ok=True)
+    def _follow_xdp(self, snapshot: Snapshot, wanted: list[Link]) -> None:
+        if self._xdp is None:
+            self.not_by_xdp = {link.name: self._without_xdp for link in wanted}
+            return
+        refused = {link.name: drivers.refusal(link, snapshot, self._virtual) for link in wanted}
+        fit = {link.interface: link.name for link in wanted if not refused[link.name]}
+        self.not_by_xdp = {name: why for name, why in refused.items() if why} | self._xdp.stand_at(fit)
 
 
-def open_stand(capacity: int, root: Path = pins.ROOT) -> Stand:
-    """Loads the program, with the maps of an earlier process if it left any. FastPathError: it cannot be had."""
+def open_stand(capacity: int, root: Path = pins.ROOT, xdp: bool = False, virtual: bool = False) -> Stand:
+    """Loads the programs, with the maps of an earlier process if it left any. FastPathError: they cannot be had.
+
+    xdp: the one for XDP as well. virtual: see Stand.
+    """
     found = loader.find_object()
     here = pins.made(root)
+    why = ""
     try:
-        stand = Stand(loader.load(found, capacity, here), here)
+        try:
+            loaded = loader.load(found, capacity, here, xdp)
+        except FastPathError as error:
+            if not xdp:
+                raise
+            why = str(error).partition("\n")[0]
+            logger.warning("no XDP: %s", error)
+            loaded = loader.load(found, capacity, here)
     except FastPathError:
         if not any(pins.links(here)):
             pins.remove(here)
         raise
+    stand = Stand(loaded, here, virtual, why)
     stand.take_over()
     return stand
 
 
 def unload(everywhere: bool = False, root: Path = pins.ROOT) -> list[Path]:
-    """Takes the program off in this network namespace, or in all of them; returns the folders that were removed."""
+    """Takes the programs off in this network namespace, or in all of them; returns the folders that were removed."""
     removed = []
     mine = f"net{pins.namespace()}"
     for here in pins.folders(root):
         if not everywhere and here.name != mine:
             continue
-        for _, pin in pins.links(here):
-            with contextlib.suppress(FastPathError, FileNotFoundError):
-                attach.adopt(pin).detach()
+        posts.take_off(here, *pins.HOOKS)
         pins.remove(here)
         removed.append(here)
     return removed

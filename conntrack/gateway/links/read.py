@@ -89,8 +89,18 @@ def _read(netlink: IPRoute) -> Snapshot:
 
 def _link(message: _Message) -> Link:
     mtu = message.get_attr("IFLA_MTU") or 0
-    ethernet = message["ifi_type"] == _ARPHRD_ETHER
-    return Link(message["index"], message.get_attr("IFLA_IFNAME"), bool(message["flags"] & _IFF_UP), mtu, ethernet)
+    information = message.get_attr("IFLA_LINKINFO")
+    return Link(
+        message["index"],
+        message.get_attr("IFLA_IFNAME"),
+        bool(message["flags"] & _IFF_UP),
+        mtu,
+        message["ifi_type"] == _ARPHRD_ETHER,
+        bytes.fromhex((message.get_attr("IFLA_ADDRESS") or "").replace(":", "")),
+        (information and information.get_attr("IFLA_INFO_KIND")) or "",
+        message.get_attr("IFLA_MASTER") or 0,
+        message.get_attr("IFLA_LINK") or 0,
+    )
 
 
 def _address(message: _Message) -> Iterator[Address]:

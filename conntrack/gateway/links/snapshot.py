@@ -20,13 +20,20 @@ ZoneOf = Callable[[str], int]
 
 
 class Link(NamedTuple):
-    """An interface. `up` is the administrator's word, not the carrier's: masquerading outlives a pulled cable."""
+    """An interface. `up` is the administrator's word, not the carrier's: masquerading outlives a pulled cable.
+
+    kind: "veth", "vlan", "bridge", …; "" for a network card.
+    """
 
     interface: int  # its index
     name: str
     up: bool
     mtu: int = 1500
     ethernet: bool = True  # packets there have Ethernet headers
+    hardware: bytes = b""  # its own hardware address
+    kind: str = ""
+    above: int = 0  # index of the bridge or bond that it is a part of
+    below: int = 0  # index of the interface that it stands on, or of its other end
 
 
 class Address(NamedTuple):

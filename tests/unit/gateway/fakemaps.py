@@ -22,6 +22,7 @@ class FakeMaps(FlowMaps):
         self.room = room
         self.broken = False
         self.in_force = 0
+        self.links: dict[int, tuple[bytes, bytes, bytes]] = {}
 
     def seen(self, connection: Connection, reply: bool, packets: int, octets: int, now: float) -> None:
         """Packets of a direction pass."""
@@ -69,6 +70,14 @@ class FakeMaps(FlowMaps):
 
     def set_generation(self, generation: int) -> None:
         self.in_force = generation
+
+    def set_link(self, link: int, destination: bytes, source: bytes, ours: bytes) -> None:
+        self._check()
+        self.links[link] = (destination, source, ours)
+
+    def forget_link(self, link: int) -> None:
+        self._check()
+        self.links.pop(link, None)
 
     def _recall(self, original: bytes, reply: bytes) -> Recalled | None:
         one, other = self.flows.pop(original, None), self.flows.pop(reply, None)

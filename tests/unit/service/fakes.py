@@ -12,6 +12,7 @@ from conntrack.gateway.fastpath.errors import FastPathError
 from conntrack.gateway.fastpath.stand import Stand
 from conntrack.gateway.hooks.plan import Wanted
 from conntrack.gateway.hooks.tools import HookError
+from conntrack.gateway.links.neighbours import Changed, Neighbours
 from conntrack.gateway.links.snapshot import Snapshot
 from conntrack.gateway.queue.base import Handler, Options, Queue, QueueError, Tally
 from conntrack.gateway.queue.stats import Stats
@@ -122,9 +123,12 @@ class FakeHost:
     def snapshot(self) -> Snapshot:
         return Snapshot()
 
-    async def open_stand(self, capacity: int) -> Stand:
+    async def open_stand(self, capacity: int, xdp: bool) -> Stand:
         self.steps.append("fast path")
         raise FastPathError("no BPF in a test", "none is needed")
+
+    def neighbours(self, changed: Changed, lost: Callable[[], None]) -> Neighbours:
+        raise OSError("no netlink in a test")
 
     def gso_is_safe(self) -> bool:
         return False

@@ -14,6 +14,8 @@ class FakeStand(Stand):
         self.maps = FakeMaps()
         self.adopted = adopted
         self.refusals: dict[str, str] = {}
+        self.not_by_xdp: dict[str, str] = {}
+        self.not_sent: dict[str, str] = {}
         self.steps: list[str] = []
         self._at: frozenset[int] = frozenset()
 
@@ -26,7 +28,16 @@ class FakeStand(Stand):
     def attached(self) -> frozenset[int]:
         return self._at
 
-    def follow(self, snapshot: Snapshot, names: set[str]) -> frozenset[int]:
+    def has_xdp(self) -> bool:
+        return False
+
+    def at_driver(self) -> frozenset[int]:
+        return frozenset()
+
+    def senders(self) -> frozenset[int]:
+        return frozenset()
+
+    def follow(self, snapshot: Snapshot, names: set[str], by_xdp: frozenset[str] = frozenset()) -> frozenset[int]:
         self.steps.append(f"follow {' '.join(sorted(names))}")
         self._at = frozenset(link.interface for link in snapshot.links if link.name in names and link.ethernet)
         self.refusals = {link.name: "no Ethernet" for link in snapshot.links if not link.ethernet}

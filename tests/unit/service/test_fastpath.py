@@ -33,7 +33,7 @@ class Standing(FakeHost):
     def snapshot(self) -> Snapshot:
         return self.now
 
-    async def open_stand(self, capacity: int) -> Stand:
+    async def open_stand(self, capacity: int, xdp: bool) -> Stand:
         self.steps.append(f"fast path for {capacity}")
         return self.stand
 

@@ -108,7 +108,7 @@ int pairwall_xdp(struct xdp_md *context)
 		punt = xdp6(&frame, &packet);
 	if (punt)
 		return XDP_PASS; /* the tc program counts why, if it does not send it on itself */
-	count(PUNT_FORWARDED);
+	count(PUNT_AT_DRIVER);
 	return XDP_REDIRECT;
 }
 

@@ -1,0 +1,117 @@
+"""The kernel's neighbour tables, followed: which hardware address a next hop has.
+
+Lives here: rtnetlink's neighbour messages, read by hand, since they come as often as hosts come and go, into the loop
+that judges packets. May not live here: what is done with the addresses (gateway/fastpath/hops.py).
+Only XDP needs them: it sends frames past the kernel, which therefore neither looks a neighbour up nor notices that it
+no longer answers. `use` has the kernel do both.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import socket
+from collections.abc import Callable
+from struct import Struct
+from typing import Final
+
+_GROUP: Final = 0x4  # RTMGRP_NEIGH
+_NEW, _DELETED, _GET = 28, 29, 30  # RTM_NEWNEIGH, RTM_DELNEIGH, RTM_GETNEIGH
+_REQUEST, _DUMP, _CREATE, _REPLACE = 0x1, 0x300, 0x400, 0x100
+#: NUD_REACHABLE, STALE, DELAY, PROBE, NOARP, PERMANENT: the address is known
+_KNOWN: Final = 0x02 | 0x04 | 0x08 | 0x10 | 0x40 | 0x80
+_USE: Final = 0x01  # NTF_USE: as if a packet had been sent there
+_DESTINATION, _HARDWARE = 1, 2  # NDA_DST, NDA_LLADDR
+_HEADER: Final = Struct("=IHHII")  # nlmsghdr: length, type, flags, sequence, port
+_NEIGHBOUR: Final = Struct("=BxHiHBB")  # ndmsg: family, padding, interface, state, flags, type
+_ATTRIBUTE: Final = Struct("=HH")
+_ETHERNET: Final = 6
+
+#: (interface index, packed address, hardware address; b"" where it is not known any more)
+Changed = Callable[[int, bytes, bytes], None]
+
+
+class Neighbours:
+    """Of the network namespace that it is made in. Not thread-safe."""
+
+    def __init__(self, changed: Changed, lost: Callable[[], None]) -> None:
+        """lost: called where notifications were lost, before `changed` is called for everything that there is."""
+        self._changed = changed
+        self._lost = lost
+        self._netlink = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
+        try:
+            self._netlink.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+            self._netlink.bind((0, _GROUP))
+            self._netlink.setblocking(False)
+            self._ask()
+        except BaseException:
+            self._netlink.close()
+            raise
+
+    def fileno(self) -> int:
+        """To be watched: `receive` when it is readable."""
+        return self._netlink.fileno()
+
+    def receive(self) -> None:
+        """Tells of all that has come."""
+        while True:
+            try:
+                self._read(self._netlink.recv(1 << 16))
+            except BlockingIOError:
+                return
+            except OSError as error:
+                if error.errno != errno.ENOBUFS:
+                    raise
+                self._lost()
+                self._ask()
+
+    def use(self, interface: int, address: bytes) -> None:
+        """Has the kernel find out, or make sure of, a neighbour's hardware address."""
+        family = socket.AF_INET if len(address) == 4 else socket.AF_INET6
+        body = _NEIGHBOUR.pack(family, 0, interface, 0, _USE, 0)
+        body += _ATTRIBUTE.pack(_ATTRIBUTE.size + len(address), _DESTINATION) + address
+        self._send(_NEW, _REQUEST | _CREATE | _REPLACE, body)
+
+    def close(self) -> None:
+        """Ends it."""
+        self._netlink.close()
+
+    def _ask(self) -> None:
+        """All neighbours, as if each had just become one."""
+        self._send(_GET, _REQUEST | _DUMP, _NEIGHBOUR.pack(socket.AF_UNSPEC, 0, 0, 0, 0, 0))
+
+    def _send(self, kind: int, flags: int, body: bytes) -> None:
+        with contextlib.suppress(BlockingIOError):
+            self._netlink.send(_HEADER.pack(_HEADER.size + len(body), kind, flags, 0, 0) + body)
+
+    def _read(self, data: bytes) -> None:
+        at = 0
+        while at + _HEADER.size <= len(data):
+            length, kind, *_ = _HEADER.unpack_from(data, at)
+            if length < _HEADER.size:
+                return
+            if kind in (_NEW, _DELETED):
+                self._tell(kind, data[at + _HEADER.size : at + length])
+            at += (length + 3) & ~3
+
+    def _tell(self, kind: int, body: bytes) -> None:
+        family, _, interface, state, _, _ = _NEIGHBOUR.unpack_from(body)
+        if family not in (socket.AF_INET, socket.AF_INET6):
+            return  # a bridge's
+        found = attributes(body, _NEIGHBOUR.size)
+        hardware = found.get(_HARDWARE, b"")
+        known = kind == _NEW and state & _KNOWN and len(hardware) == _ETHERNET
+        if _DESTINATION in found:
+            self._changed(interface, found[_DESTINATION], hardware if known else b"")
+
+
+def attributes(data: bytes, at: int) -> dict[int, bytes]:
+    """The attributes of a netlink message, from `at` on."""
+    found = {}
+    while at + _ATTRIBUTE.size <= len(data):
+        length, kind = _ATTRIBUTE.unpack_from(data, at)
+        if length < _ATTRIBUTE.size:
+            break
+        found[kind & 0x3FFF] = data[at + _ATTRIBUTE.size : at + length]
+        at += (length + 3) & ~3
+    return found
