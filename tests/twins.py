@@ -16,8 +16,9 @@ from conntrack.cli.lab.namespace import Namespace
 from conntrack.engine.verdict import USER_MASK
 from conntrack.flow.connection import OFFLOADED, Connection, Direction
 from conntrack.gateway.fastpath import layout
+from conntrack.gateway.fastpath.coarse import TICK
 from conntrack.gateway.fastpath.handover import state_of
-from conntrack.gateway.fastpath.layout import TICK, map_key
+from conntrack.gateway.fastpath.layout import map_key
 from conntrack.gateway.fastpath.manager import Manager
 from conntrack.gateway.fastpath.nexthops import Ways
 from conntrack.gateway.links.snapshot import Address, Link, Route, Snapshot
