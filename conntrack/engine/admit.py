@@ -1,7 +1,8 @@
 """A packet of no known connection: may it begin one, does the policy admit it, what is it translated to?
 
-Lives here: that order: opener → zones → destination NAT → policy → room → source NAT → table. May not live here: the
-matching of rules (policy/), the choice of ports (nat/), what happens to every packet alike (core.py).
+Lives here: that order: opener → zones → expected by a helper? → destination NAT → policy → room → source NAT → table.
+May not live here: the matching of rules (policy/), the choice of ports (nat/), what happens to every packet alike
+(core.py).
 """
 
 from __future__ import annotations
@@ -10,12 +11,14 @@ from mypy_extensions import i64
 
 from conntrack.engine.denial import Denial
 from conntrack.engine.enter import Entry
+from conntrack.engine.expected import wanted
 from conntrack.engine.groups import GroupQueries
 from conntrack.engine.query import ask
 from conntrack.engine.state import State
-from conntrack.engine.targets import DestinationTranslation
+from conntrack.engine.targets import DestinationTranslation, with_destination
 from conntrack.engine.verdict import PREROUTING
 from conntrack.flow.connection import Direction
+from conntrack.flow.expectation import Expectation
 from conntrack.nat.mapping import Mapping
 from conntrack.packet import reason
 from conntrack.packet.header import UDP, Packet
@@ -45,6 +48,10 @@ class Admission:
             return None
         if query.zone_in == NO_ZONE or (query.zone_out == NO_ZONE and hook != PREROUTING):
             return self._refuse(packet, reason.NO_ZONE)
+        if state.expectations.waiting:
+            expectation = wanted(state, query, key, hook)
+            if expectation is not None:
+                return self._expected(packet, key, expectation, outbound, now)
         forward = key
         nat: NatRule | None = None
         by: Mapping | None = None
@@ -66,7 +73,19 @@ class Admission:
             self.denial.by_rule(packet, rule, now)
             return None
         self._entry.by = by
+        self._entry.expected = None
         return self._entry.build(packet, key, forward, nat, rule, outbound, now)
+
+    def _expected(
+        self, packet: Packet, key: bytes, expectation: Expectation, outbound: i64, now: float
+    ) -> Direction | None:
+        """A connection that a helper foresaw: its master's rule admits it."""
+        rule = expectation.master.rule
+        assert isinstance(rule, Rule)
+        self._entry.by = None
+        self._entry.expected = expectation
+        forward = with_destination(key, expectation.inside, expectation.inside_port)
+        return self._entry.build(packet, key, forward, None, rule, outbound, now)
 
     def _inward(self, nat: NatRule | None, by: Mapping | None, key: bytes) -> bytes:
         """The key with its destination translated by a rule, or by the mapping that it came by."""

@@ -1,13 +1,14 @@
 """The sans-IO core: one packet in, one verdict out.
 
 Lives here: the path of a packet, in the order in which it happens. May not live here: how a new connection is
-decided on (admit.py), how a packet leaves (leave.py), ICMP errors (related.py), hairpin's second crossing
-(hairpin.py), sockets, clocks.
+decided on (admit.py), how a packet leaves (leave.py), what helpers read (helping.py), ICMP errors (related.py),
+hairpin's second crossing (hairpin.py), sockets, clocks.
 """
 
 from __future__ import annotations
 
 from random import Random
+from typing import Final
 
 from mypy_extensions import i64
 
@@ -16,6 +17,7 @@ from conntrack.engine.adopt import Found, adopt
 from conntrack.engine.counters import Counters
 from conntrack.engine.events import Observer
 from conntrack.engine.hairpin import second_crossing
+from conntrack.engine.helping import Helping
 from conntrack.engine.leave import count, leave, note
 from conntrack.engine.offload import Offload, may_carry
 from conntrack.engine.permitted import permitted
@@ -26,8 +28,17 @@ from conntrack.engine.state import State
 from conntrack.engine.topology import Topology
 from conntrack.engine.trace import Trace
 from conntrack.engine.verdict import ACCEPT, FORWARD, HALF, OUTPUT, PREROUTING, USER_MASK
-from conntrack.flow.connection import HAIRPIN, OFFLOADED, REWRITE_DESTINATION, REWRITE_SOURCE, Connection, Direction
+from conntrack.flow.connection import (
+    HAIRPIN,
+    HELPED,
+    OFFLOADED,
+    REWRITE_DESTINATION,
+    REWRITE_SOURCE,
+    Connection,
+    Direction,
+)
 from conntrack.flow.ending import ADDRESS_GONE, CLOSED, REOPENED, TIMEOUT
+from conntrack.flow.expectation import Expectations
 from conntrack.flow.pair import prefixes
 from conntrack.flow.table import Table
 from conntrack.nat.ports import Ports
@@ -37,8 +48,12 @@ from conntrack.packet.errors import Malformed
 from conntrack.packet.header import FIN, ICMP_ERROR, RST, SYN, TCP, WHOLE, Packet
 from conntrack.packet.parse import parse
 from conntrack.policy.policy import Policy
+from conntrack.tracker.base import ACCEPT as FITS
 from conntrack.tracker.base import FINISH, IGNORE, REOPEN
 from conntrack.tracker.registry import Trackers
+
+#: Connection.status: not every packet is judged here, or not as it came
+_NOT_PLAIN: Final = OFFLOADED | HELPED
 
 
 class Engine:
@@ -53,6 +68,7 @@ class Engine:
         self._directions = self._state.table.directions
         self._admission = Admission(self._state)
         self._errors = Errors(self._state)
+        self._helping = Helping(self._state)
         self._offload: Offload | None = None
         swap(self._state, self._trackers, policy)
 
@@ -60,6 +76,11 @@ class Engine:
     def table(self) -> Table:
         """The connections."""
         return self._state.table
+
+    @property
+    def expectations(self) -> Expectations:
+        """The connections that helpers foresee."""
+        return self._state.expectations
 
     @property
     def counters(self) -> Counters:
@@ -146,8 +167,11 @@ class Engine:
             key = key if direction is None else direction.key
         if direction is not None:
             connection = direction.connection
-            if connection.status & OFFLOADED and not self._overtaken(packet, connection, now):
-                self._recall(connection, now)
+            if connection.status & _NOT_PLAIN:
+                if connection.status & HELPED:
+                    self._helping.hear(packet, direction)
+                elif not self._overtaken(packet, connection, now):
+                    self._recall(connection, now)
             if connection.deadline > now:
                 return self._known(packet, key, direction, connection, hook, inbound, outbound, now)
             self._state.end(connection, TIMEOUT, now)
@@ -165,11 +189,14 @@ class Engine:
                 state.table.wheel.file(connection)
             else:
                 state.end(connection, TIMEOUT, now)
+        for expectation in state.expectations.due(now):
+            state.expectations.expired += 1
+            state.unexpect(expectation, now)
         return len(gone)
 
     def next_deadline(self) -> float:
         """When `expire` may have something to do; infinity with an empty table."""
-        return self._state.table.wheel.next_due()
+        return min(self._state.table.wheel.next_due(), self._state.expectations.next_due())
 
     def swap(self, policy: Policy) -> None:
         """Puts a compiled policy in force; connections stay, with their rules by name."""
@@ -221,6 +248,8 @@ class Engine:
         if direction is None:
             return self._admission.denial.answer
         count(self._state, packet, direction, direction.connection, now)
+        if direction.connection.status & HELPED:
+            return self._helping.leave(packet, direction, hook, inbound, outbound, FITS, now)
         if packet.flags & SYN and self._state.clamps:
             return leave_clamped(self._state, packet, direction, hook, inbound, outbound)
         return leave(packet, direction, direction.connection, hook)
@@ -260,7 +289,9 @@ class Engine:
             return self._new(packet, key, hook, inbound, outbound, now)
         self._state.settle(connection, state, status)
         count(self._state, packet, direction, connection, now, judgement != IGNORE)
-        if packet.flags & SYN and self._state.clamps:
+        if status & HELPED:
+            outcome = self._helping.leave(packet, direction, hook, inbound, outbound, judgement, now)
+        elif packet.flags & SYN and self._state.clamps:
             outcome = leave_clamped(self._state, packet, direction, hook, inbound, outbound)
         else:
             outcome = leave(packet, direction, connection, hook)

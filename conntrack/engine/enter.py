@@ -1,4 +1,4 @@
-"""A connection that policy admits: is there room, what is it translated to, and into the table with it.
+"""A connection that is admitted: is there room, what is it translated to, and into the table with it.
 
 Lives here: that order. May not live here: the decision (admit.py), the choice of ports (nat/).
 """
@@ -7,11 +7,22 @@ from __future__ import annotations
 
 from mypy_extensions import i16, i32, i64
 
+from conntrack.engine.attach import attach
 from conntrack.engine.denial import Denial
+from conntrack.engine.expected import meet
 from conntrack.engine.sources import SourceTranslation
 from conntrack.engine.state import State
-from conntrack.flow.connection import HAIRPIN, LOGGED, REWRITE_DESTINATION, REWRITE_SOURCE, Connection, Direction
+from conntrack.flow.connection import (
+    HAIRPIN,
+    LOGGED,
+    RELATED,
+    REWRITE_DESTINATION,
+    REWRITE_SOURCE,
+    Connection,
+    Direction,
+)
 from conntrack.flow.ending import EVICTED
+from conntrack.flow.expectation import Expectation
 from conntrack.flow.table import half_key
 from conntrack.nat.mapping import Mapping
 from conntrack.nat.translation import install
@@ -21,7 +32,7 @@ from conntrack.policy.runtime import LOG_ALL, NatRule, Query, Rule
 
 
 class Entry:
-    """Makes connections. `by` is to be set before each: the mapping that lets the packet in, if one does."""
+    """Makes connections. What lets a packet in is to be set before each: `by`, a mapping; `expected`, a helper's."""
 
     def __init__(self, state: State, query: Query, denial: Denial) -> None:
         self._state = state
@@ -29,6 +40,7 @@ class Entry:
         self._denial = denial
         self._sources = SourceTranslation(state)
         self.by: Mapping | None = None
+        self.expected: Expectation | None = None
 
     def build(
         self, packet: Packet, key: bytes, forward: bytes, nat: NatRule | None, rule: Rule, outbound: i64, now: float
@@ -43,7 +55,11 @@ class Entry:
         if why:
             return self._refuse(packet, why)
         sources = self._sources
-        reply = sources.reply_key(key, forward, nat, query, outbound)
+        expected = self.expected
+        if expected is None:
+            reply = sources.reply_key(key, forward, nat, query, outbound)
+        else:
+            reply = sources.expected_key(key, forward, expected, query)
         if not reply:
             if sources.failure == reason.NAT_EXHAUSTED or sources.failure == reason.SUBSCRIBER_LIMIT:
                 self._denial.without_resources(packet, sources.failure, now)
@@ -54,17 +70,25 @@ class Entry:
         connection.zone_out = i16(query.zone_out)
         connection.outbound = i32(sources.outbound)
         connection.rule = rule
-        connection.mark = i32(rule.mark)
+        rule_mark = rule.mark if expected is None else i64(expected.master.mark)
+        connection.mark = i32(rule_mark)
         onward, back = state.spaces.mark(query.zone_out), state.spaces.mark(query.zone_in)
-        connection.original.mark = i32(onward if onward else rule.mark)
-        connection.reply.mark = i32(back if back else rule.mark)
+        connection.original.mark = i32(onward if onward else rule_mark)
+        connection.reply.mark = i32(back if back else rule_mark)
         connection.dscp = i16(rule.dscp)
+        if expected is not None:
+            connection.status |= RELATED
         if rule.log == LOG_ALL:
             connection.status |= LOGGED
         if reply is not sources.plain:
             install(connection)
         state.trackers[packet.protocol].open(packet, connection, now)
-        return self._enter(packet, connection, rule, now)
+        direction = self._enter(packet, connection, rule, now)
+        if direction is not None and expected is not None:
+            meet(state, expected, connection, now)
+        elif direction is not None and rule.helped:
+            attach(state, connection, rule)
+        return direction
 
     def _room(self, key: bytes, zone_in: i64, now: float) -> i64:
         """Makes room if it may: 0, or the reason why there is none."""

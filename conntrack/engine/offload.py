@@ -10,13 +10,13 @@ from typing import Final
 
 from mypy_extensions import mypyc_attr
 
-from conntrack.flow.connection import ASSURED, CLOSING, LOGGED, OFFLOADED, SEEN_REPLY, Connection
+from conntrack.flow.connection import ASSURED, CLOSING, HELPED, LOGGED, OFFLOADED, SEEN_REPLY, Connection
 from conntrack.packet.header import ICMP, ICMPV6, TCP, UDP
-from conntrack.policy.runtime import SELF, Rule
+from conntrack.policy.runtime import SELF
 from conntrack.tracker.tcp.table import ESTABLISHED
 
 #: seen every packet of, already carried, or about to end
-_NEVER: Final = LOGGED | OFFLOADED | CLOSING
+_NEVER: Final = LOGGED | HELPED | OFFLOADED | CLOSING
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
@@ -54,9 +54,6 @@ def may_carry(connection: Connection) -> bool:
     """Whether a connection is one that need not be judged packet by packet."""
     status = connection.status
     if status & _NEVER or connection.zone_in == SELF or connection.zone_out == SELF:
-        return False
-    rule = connection.rule
-    if isinstance(rule, Rule) and rule.helpers:
         return False
     if connection.original.key[1] or connection.reply.key[1]:
         return False  # the carrier's keys know no address spaces

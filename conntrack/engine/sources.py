@@ -13,6 +13,7 @@ from mypy_extensions import i64
 from conntrack.engine.spaces import leaving
 from conntrack.engine.state import State
 from conntrack.flow.connection import Connection
+from conntrack.flow.expectation import Expectation
 from conntrack.flow.pair import invert
 from conntrack.nat.chosen import Choice
 from conntrack.nat.destination import spread
@@ -72,6 +73,30 @@ class SourceTranslation:
         if not reply:
             rule.failures += 1
         return reply
+
+    def expected_key(self, key: bytes, forward: bytes, expectation: Expectation, query: Query) -> bytes:
+        """The same for an expected connection: its source is seen as the other end of its master is.
+
+        One that anybody may begin keeps its source, but for hairpin's.
+        """
+        self._choice = None
+        self._open = None
+        self._now = query.now
+        self.plain = b""
+        self.outbound = 0
+        self._inside = inside_of(key)
+        spaces = self._state.spaces
+        if spaces.apart:
+            forward = leaving(spaces.of_zone(query.zone_out), forward, query.zone_in, query.zone_out)
+        if expectation.seen_as:
+            master = expectation.master
+            if master.zone_in == query.zone_in:
+                self.outbound = i64(master.outbound)
+            return self._choose(forward, expectation.seen_as, 0, 0, False)
+        if not expectation.peer and query.zone_out == query.zone_in and forward != key:
+            return self._choose(forward, destination_of(key), 0, 0, False)
+        ours = query.zone_in == SELF or query.zone_out == SELF
+        return self._untranslated(forward, forward == key, not ours)
 
     def hold(self, connection: Connection) -> None:
         """Notes the port that the last reply_key chose as held by the connection that got it."""

@@ -10,6 +10,7 @@ from random import Random
 
 from mypy_extensions import i64
 
+from conntrack.engine.conversation import Conversation
 from conntrack.engine.counters import Counters
 from conntrack.engine.events import Observer
 from conntrack.engine.offload import Offload
@@ -17,10 +18,12 @@ from conntrack.engine.spaces import Spaces
 from conntrack.engine.topology import Topology
 from conntrack.engine.trace import DROPPED, Trace
 from conntrack.engine.verdict import DROP
-from conntrack.flow.connection import OFFLOADED, Connection
+from conntrack.flow.connection import HELPED, OFFLOADED, Connection
+from conntrack.flow.expectation import Expectation, Expectations
 from conntrack.flow.table import Table
 from conntrack.nat.block_choice import BlockChooser
 from conntrack.nat.choice import Chooser
+from conntrack.nat.mapping import Mapping
 from conntrack.nat.ports import Ports
 from conntrack.packet.header import Packet
 from conntrack.packet.reason import FIRST_REFUSAL
@@ -38,7 +41,10 @@ class State:
         self.topology = topology
         self.trackers = trackers  # by protocol number, 256 of them
         self.table = Table()
+        self.expectations = Expectations()
+        self.conversations: dict[int, Conversation] = {}  # of connections that are HELPED, by identity
         self.ports = Ports()
+        self.random = random
         self.chooser = Chooser(self.table.directions, self.ports, random)
         self.blocks = BlockChooser(self.ports.blocks, self.chooser, random)
         self.counters = Counters(len(policy.zones))
@@ -54,6 +60,10 @@ class State:
         """The one place where a connection leaves: tells, counts, gives its port back, forgets."""
         if connection.status & OFFLOADED and self.offload is not None:
             self.offload.recall(connection, now)
+        if connection.status & HELPED:
+            self.conversations.pop(int(connection.identity), None)
+            for expectation in self.expectations.of(connection):
+                self.unexpect(expectation, now)
         observer = self.observer
         if observer is not None:
             observer.ended(connection, ending, now)
@@ -66,6 +76,14 @@ class State:
             rule.octets += connection.original.octets + connection.reply.octets
         self.ports.release(connection, now)
         self.table.remove(connection)
+
+    def unexpect(self, expectation: Expectation, now: float) -> None:
+        """The one place where an expectation leaves: gives its port back."""
+        self.expectations.remove(expectation)
+        held = expectation.hold
+        expectation.hold = None
+        if isinstance(held, Mapping):
+            self.ports.let_go(held, now)
 
     def settle(self, connection: Connection, state: i64, status: i64) -> None:
         """Lets the table know what a judgement changed of a connection that had this state and status."""

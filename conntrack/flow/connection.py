@@ -25,6 +25,7 @@ HAIRPIN: Final = 0x40  # both addresses are rewritten: crosses the queue twice a
 CLOSING: Final = 0x80  # its protocol says that it is ending: may be evicted before live ones
 OFFLOADED: Final = 0x100
 LOGGED: Final = 0x200  # its rule says `log: all`
+HELPED: Final = 0x400  # a helper reads its packets, or has changed them: every packet goes through engine/helping.py
 
 #: Direction.rewrites bits: which address of a packet in this direction changes
 REWRITE_SOURCE: Final = 1

@@ -9,8 +9,11 @@ from __future__ import annotations
 from typing import Final
 
 from conntrack.helper.base import Helper
+from conntrack.helper.ftp import Ftp
+from conntrack.helper.irc import Irc
+from conntrack.helper.tftp import Tftp
 
-HELPERS: Final[list[Helper]] = []
+HELPERS: Final[list[Helper]] = [Ftp(), Irc(), Tftp()]
 
 
 def by_name() -> dict[str, Helper]:

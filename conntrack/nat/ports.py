@@ -150,6 +150,17 @@ class Ports:
             if mapping.rule is None:
                 del self._open[outside]
 
+    def reserve(self, inside: bytes, choice: Choice, now: float) -> Mapping:
+        """Holds a port for an inside endpoint that expects connections at it, until `let_go`.
+
+        By the endpoint's mapping if it has one already, which then must be of that port.
+        """
+        mapping = self._mappings.get(inside)
+        if mapping is None:
+            mapping = self.begin(inside, choice, True, None)
+        self.keep(mapping, now)
+        return mapping
+
     def release(self, connection: Connection, now: float = 0.0) -> None:
         """Takes back what an ending connection held."""
         held = connection.mapping

@@ -92,6 +92,7 @@ def _rule(lowering: Lowering, pair: Pair, number: int, said: PolicyRule) -> Matc
         rule.reason = reason.POLICY_REJECT
     equip(rule, said.limit, said.log, said.mark, said.dscp)
     rule.helpers = lowering.helpers(said.services, said.helper)
+    rule.helped = lowering.helped(said.services, said.helper)
     match = Match(lowering.zones(pair.sources), lowering.zones(pair.destinations), rule)
     match.version = version(said.family)
     match.services = lowering.services(said.services)

@@ -156,6 +156,7 @@ def _arrival(
     rule = Rule(0, nat.name, PAIR, ACCEPT, nat.file, int(nat.line))
     equip(rule, entry.limit, entry.log, entry.mark, entry.dscp)
     rule.helpers = lowering.helpers(words)
+    rule.helped = lowering.helped(words)
     nat.rule = rule
     match = Match(origin, range(int(address_columns(len(lowering.every())))), nat=nat)
     match.services, match.words = lowering.services(words), words

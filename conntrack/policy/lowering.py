@@ -17,7 +17,7 @@ from conntrack.policy.document import Document
 from conntrack.policy.limits import Limit
 from conntrack.policy.match import service_key
 from conntrack.policy.ranges import EVERYWHERE, united
-from conntrack.policy.runtime import ACCEPT, DROP, SELF, Rule
+from conntrack.policy.runtime import ACCEPT, DROP, SELF, HelperPorts, Rule
 from conntrack.policy.schedules import Schedule
 from conntrack.policy.selection import Selection
 from conntrack.policy.sets import NetworkSet
@@ -99,6 +99,13 @@ class Lowering:
         """The helpers that a rule names and those that its services need, each once."""
         needed = [kind.helper for kind in self.traffic(words) if kind.helper]
         return tuple(dict.fromkeys([*named, *needed]))
+
+    def helped(self, words: tuple[str, ...], named: Sequence[str] = ()) -> tuple[HelperPorts, ...]:
+        """Which connections they read: a service's its own ports, one that is named whatever the rule accepts."""
+        of_services = [
+            HelperPorts(kind.helper, kind.protocol, kind.low, kind.high) for kind in self.traffic(words) if kind.helper
+        ]
+        return (*[HelperPorts(name, 0, 0, 65535) for name in named], *of_services)
 
     def _select(self, chosen: Addresses) -> Selection:
         inside, inside_sets = self._split(chosen.spans, chosen.sets)

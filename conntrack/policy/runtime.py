@@ -91,6 +91,16 @@ class Query:
         return other
 
 
+class HelperPorts:
+    """Of a rule's connections, those that a helper reads: of a protocol (0: any) to ports low–high."""
+
+    def __init__(self, helper: str, protocol: int, low: int, high: int) -> None:
+        self.helper = helper
+        self.protocol: i64 = protocol
+        self.low: i64 = low
+        self.high: i64 = high
+
+
 class Rule:
     """One rule as the administrator wrote it, with where it stands and how often it decided."""
 
@@ -108,7 +118,8 @@ class Rule:
         self.log_limit: Limit | None = None  # bounds the lines written; see may_log
         self.limit: Limit | None = None  # how often the rule may match
         self.over: Rule | None = None  # stands in for the default where only the limit kept this rule from matching
-        self.helpers: tuple[str, ...] = ()
+        self.helpers: tuple[str, ...] = ()  # all that it names or its services need, each once
+        self.helped: tuple[HelperPorts, ...] = ()  # which of its connections they read
         self.hits: i64 = 0  # new connections that this rule decided
         self.packets: i64 = 0  # of connections it admitted, added when they end or are read
         self.octets: i64 = 0
