@@ -60,7 +60,7 @@ def test_mark_and_dscp_of_the_rule_go_with_it() -> None:
         assert (flow.flags & layout.SET_DSCP, flow.tos) == (layout.SET_DSCP, 46 << 2)
 
 
-@pytest.mark.parametrize("rule", ["{accept: any, log: all}", "{accept: any, helper: [ftp]}"])
+@pytest.mark.parametrize("rule", ["{accept: any, log: all}", "{accept: any, helper: [tftp]}"])
 def test_what_needs_every_packet_is_never_offered(rule: str) -> None:
     host = Carrying(RULES.replace("lan -> wan: accept", f"lan -> wan: [{rule}]"))
     assert not host.is_carried(host.stream())
