@@ -142,7 +142,7 @@ class SourceTranslation:
 
     def _from_blocks(self, forward: bytes, plan: BlockPlan, pool: list[bytes], exclusive: bool) -> bytes:
         blocks = self._state.blocks
-        choice = blocks.choose(forward, plan, pool, exclusive, self._now)
+        choice = blocks.choose(forward, plan, pool, exclusive, self._now, self._inside)
         self._choice = choice
         self._exclusive = exclusive
         self.failure = blocks.failure

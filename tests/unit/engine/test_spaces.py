@@ -106,6 +106,16 @@ def test_the_same_endpoint_keeps_its_outside_port_for_itself() -> None:
     assert ends[0] != ends[2]
 
 
+def test_port_blocks_are_of_one_customer_s_host() -> None:
+    host = gateway(RULES.replace("family: both", "family: both, port-blocks: {size: 256}"))
+    ports = {
+        zone: [int(port(host.arrive(zone, SYN.replace("40000", str(40000 + count))))) // 256 for count in range(3)]
+        for zone in ("alfa", "beta")
+    }
+    assert len(set(ports["alfa"])) == len(set(ports["beta"])) == 1
+    assert ports["alfa"][0] != ports["beta"][0]
+
+
 def test_a_full_cone_lets_in_to_the_customer_whose_mapping_it_is() -> None:
     cone = "family: both, mapping: endpoint-independent, filtering: endpoint-independent"
     host = gateway(RULES.replace("family: both", cone))
