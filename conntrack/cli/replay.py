@@ -20,6 +20,8 @@ from conntrack.cli.capture.link import KNOWN, NotIp, is_whole, packet
 from conntrack.cli.endpoints import endpoint
 from conntrack.cli.options import epilog
 from conntrack.cli.output import Column, write
+from conntrack.packet.errors import Malformed
+from conntrack.packet.reassembly import Reassembly
 from conntrack.service.exits import FAILED, OK, USAGE, Failure
 from conntrack.service.protocol import Item
 
@@ -39,7 +41,8 @@ socket pair before and after translation (for ICMP: identifier, and type·256 + 
 
 A packet's zone is the one whose `networks` hold its source, else the zone without networks. The gateway's own addresses
 are those given by --address; without any for a zone, an address is the gateway's if a host of its own zone speaks to it
-first. Times, also of schedules, are the capture's.
+first. Times, also of schedules, are the capture's. Fragments are put together first, as the kernel does for the daemon:
+a datagram is judged where its last piece is.
 Exit code 1: the capture is damaged, or holds no IP packet.
 """
 COLUMNS = (
@@ -75,28 +78,45 @@ def run(options: argparse.Namespace) -> int:
     from conntrack.cli.rulesfile import compiled
 
     document, policy = compiled(options.rules)
+    reassembly = Reassembly()
     try:
-        count = write(lines(options, document, policy), options.output, COLUMNS)
+        count = write(lines(options, document, policy, reassembly), options.output, COLUMNS)
     except CaptureError as error:
         sys.stdout.flush()
         raise Failure(f"{options.capture}: {error}") from None
+    if reassembly.incomplete():
+        unfinished = f"{reassembly.incomplete()} datagrams are not whole in it, and were not judged"
+        print(f"pairwall: {options.capture}: {unfinished}", file=sys.stderr)
     if not count:
         print(f"pairwall: {options.capture}: no IP packet in it", file=sys.stderr)
     return OK if count else FAILED
 
 
-def lines(options: argparse.Namespace, document: Document, policy: Policy) -> Iterator[Item]:
-    """A line for every packet."""
+def lines(options: argparse.Namespace, document: Document, policy: Policy, reassembly: Reassembly) -> Iterator[Item]:
+    """A line for every packet; for a datagram in pieces, where the last of them is."""
     from conntrack.cli.playback import Playback
     from conntrack.cli.replay_line import play
 
     own = find_addresses(options, document, policy)
     playback: Playback | None = None
-    for frame, raw in packets(options.capture):
+    for frame, piece in packets(options.capture):
+        raw = joined(reassembly, piece, frame.time)
+        if raw is None:
+            continue
         if playback is None:
             playback = Playback(policy, own, frame.time)
         verify = is_whole(frame) and not options.ignore_checksums
         yield play(playback, frame, raw, verify)
+
+
+def joined(reassembly: Reassembly, raw: bytes, time: float) -> bytes | None:
+    """The datagram that a packet is or completes; None: more of it is to come. What is no good piece is for the engine
+    to refuse.
+    """
+    try:
+        return reassembly.take(raw, time)
+    except Malformed:
+        return raw
 
 
 def packets(path: Path) -> Iterator[tuple[Frame, bytes]]:

@@ -15,8 +15,11 @@ from time import gmtime
 from conntrack.cli.capture import CaptureError, pcap, pcapng
 from conntrack.engine.core import Engine
 from conntrack.engine.verdict import ACCEPT, DROP, FORWARD
+from conntrack.packet.checksum import ones_sum
 from conntrack.packet.errors import Malformed
-from conntrack.packet.registry import DECODERS, Decoder
+from conntrack.packet.pieces import read_piece
+from conntrack.packet.reassembly import Reassembly
+from conntrack.packet.registry import DECODERS, Decoder, within_ipv4, within_ipv6
 from conntrack.policy.compile import compile_policy
 from conntrack.policy.load import load_text
 from conntrack.policy.problems import PolicyError
@@ -101,6 +104,37 @@ def capture(data: bytes) -> None:
     assert all(len(frame.data) <= len(data) for frame in frames)
 
 
+def reassembly(data: bytes) -> None:
+    """Whatever pieces come in whatever order and time, what comes out is whole and holds only bytes that came at their
+    place, and no more is kept than the limits say.
+    """
+    store = Reassembly(octets=4000, datagrams=3)
+    now = 0.0
+    for way, pause, body in Steps(data):
+        now += pause
+        raw = spoiled_piece(body) if way else body
+        try:
+            out = store.take(raw, now)
+        except Malformed:
+            continue
+        assert out is None or out is raw or out[0] >> 4 == 6 or read_piece(out) is None
+        assert out is None or len(out) <= 65575
+        assert len(store) <= 3
+        assert 0 <= store.octets <= 4000
+
+
+def spoiled_piece(body: bytes) -> bytes:
+    """A piece of one of four datagrams, wherever the bytes want it, with a right IPv4 checksum."""
+    first, second, third = (*body, 0, 0, 0)[:3]
+    end = 8 * (first & 7) + 8
+    if first & 0x80:
+        return within_ipv6(44, bytes((17, 0, 0, (second & 7) << 3 | third & 1, 0, 0, 0, third >> 1 & 1)) + bytes(end))
+    plain = within_ipv4(17, bytes(end + (third >> 4 & 7)))
+    field = (third & 1) << 13 | second & 7
+    head = plain[:4] + bytes((0, third >> 1 & 1)) + field.to_bytes(2, "big") + plain[8:10] + bytes(2) + plain[12:20]
+    return head[:10] + (0xFFFF - ones_sum(head)).to_bytes(2, "big") + head[12:] + plain[20:]
+
+
 def engine(data: bytes) -> None:
     """Whatever arrives at whatever interface in whatever order, a verdict comes out, the table stays whole and within
     its limit, every port that is held is held by a connection, and in the end nothing is left of any of it.
@@ -167,4 +201,4 @@ def targets() -> dict[str, Target]:
     """Every target by name; decoders and trackers come from their registries, so that none can be forgotten."""
     found: dict[str, Target] = {f"decoder-{name}": partial(decoder, decode) for name, decode in DECODERS}
     found |= {f"tracker-{name}": partial(tracker, name) for name in Trackers().by_name}
-    return found | {"rules": rules, "capture": capture, "engine": engine}
+    return found | {"rules": rules, "capture": capture, "reassembly": reassembly, "engine": engine}

@@ -1,7 +1,8 @@
 """Fragments made by hand, through translation in both directions: the kernel puts them together before we see them.
 
-Whatever the order of the pieces, one whole datagram is judged and leaves (in pieces again where it is too large). Pieces
-that overlap are never put together (RFC 5722 for IPv6; Linux does so for IPv4 as well, which is shown without a gateway).
+Whatever the order of the pieces, one whole datagram is judged and leaves (in pieces again where it is too large).
+Pieces that overlap are never put together (RFC 5722 for IPv6; Linux does so for IPv4 as well, which is shown without a
+gateway).
 """
 
 from __future__ import annotations
@@ -12,9 +13,7 @@ import zlib
 from collections.abc import Iterator
 
 import pytest
-from scapy.layers.inet import ICMP, IP, UDP
-from scapy.layers.inet6 import IPv6, IPv6ExtHdrFragment
-from scapy.packet import Packet, Raw
+from scapy.layers.inet import ICMP, IP
 
 from conntrack.cli.lab import probes, servers
 from conntrack.cli.lab.namespace import Namespace
@@ -31,6 +30,7 @@ from conntrack.cli.lab.network import (
     SHOP6,
     Network,
 )
+from tests.fragments import OVERLAPPING, SIZE, WHOLE, Pieces, cut
 from tests.netns.conftest import BASE, Start
 from tests.netns.talk import pattern
 
@@ -51,23 +51,6 @@ policy:
   self -> wan: accept
 """
 )
-#: (offset, end) of each piece of a datagram of 3008 bytes (UDP header included), in the order in which they are sent
-WHOLE = {
-    "in order": [(0, 1200), (1200, 2400), (2400, 3008)],
-    "reversed": [(2400, 3008), (1200, 2400), (0, 1200)],
-    "the first one last": [(1200, 2400), (2400, 3008), (0, 1200)],
-    # what adds nothing is ignored, as if it had come twice; what came first stays
-    "one of them twice": [(0, 1200), (1200, 2400), (1200, 2400), (2400, 3008)],
-    "one inside another": [(0, 1400), (400, 800), (1400, 2400), (2400, 3008)],
-    "a tiny first one": [(0, 8), (8, 1200), (1200, 2400), (2400, 3008)],
-    "many tiny ones": [(at, min(at + 200, 3008)) for at in range(0, 3008, 200)],
-}
-OVERLAPPING = {
-    "over the one before": [(0, 1200), (1192, 2400), (2400, 3008)],
-    "under the one after": [(0, 1200), (2400, 3008), (1200, 2408)],
-    "around another": [(8, 16), (0, 1200), (1200, 2400), (2400, 3008)],
-}
-SIZE = 3000
 
 
 class Listener:
@@ -89,24 +72,19 @@ class Sender:
     """Sends datagrams in pieces from one host to an address, and receives the answers as any program would."""
 
     def __init__(self, host: Namespace, source: str, target: str, port: int = 6000) -> None:
-        self.source, self.target, self.port = source, target, port
+        self._ends = (source, target, port, PORT)
         family = socket.AF_INET6 if ":" in target else socket.AF_INET
         self._raw = host.socket(family, socket.SOCK_RAW, socket.IPPROTO_RAW)
         self._answers = host.socket(family, socket.SOCK_DGRAM, timeout=5)
         self._answers.bind((source, port))
         self._identity = 100
 
-    def send(self, marker: str, pieces: list[tuple[int, int]]) -> bytes:
+    def send(self, marker: str, pieces: Pieces) -> bytes:
         """A datagram whose payload begins with the marker; returns the payload."""
         self._identity += 1
         payload = marker.encode().ljust(8, b"_")[:8] + pattern(SIZE - 8)
-        whole = bytes(self._around(UDP(sport=self.port, dport=PORT) / Raw(payload)))[self._header() :]
-        whole += bytes(8)  # for the piece that runs past the end
-        for number, (at, end) in enumerate(pieces):
-            more = end < 8 + SIZE
-            again = any(low <= at and end <= high for low, high in pieces[:number])
-            data = bytes(end - at) if again else whole[at:end]  # what comes again would spoil the datagram
-            self._raw.sendto(bytes(self._piece(data, at, more)), (self.target, 0))
+        for raw in cut(*self._ends, payload, pieces, self._identity):
+            self._raw.sendto(raw, (self._ends[1], 0))
         return payload
 
     def answer(self) -> bytes:
@@ -115,22 +93,6 @@ class Sender:
     def close(self) -> None:
         self._raw.close()
         self._answers.close()
-
-    def _around(self, layer: Packet) -> Packet:
-        if ":" in self.target:
-            return IPv6(src=self.source, dst=self.target) / layer
-        return IP(src=self.source, dst=self.target) / layer
-
-    def _header(self) -> int:
-        return 40 if ":" in self.target else 20
-
-    def _piece(self, data: bytes, at: int, more: bool) -> Packet:
-        if ":" in self.target:
-            header = IPv6ExtHdrFragment(nh=17, offset=at // 8, m=int(more), id=self._identity)
-            return IPv6(src=self.source, dst=self.target) / header / Raw(data)
-        flags = "MF" if more else 0
-        head = IP(src=self.source, dst=self.target, proto=17, id=self._identity, flags=flags, frag=at // 8)
-        return head / Raw(data)
 
 
 @contextlib.contextmanager
@@ -178,10 +140,13 @@ def test_the_same_pieces_without_a_gateway(net: Network, source: str, target: st
 
 
 @ONE_BACKEND
-def test_pings_of_many_fragments_either_way(net: Network, start: Start) -> None:
+def test_pings_and_datagrams_of_many_fragments_either_way(net: Network, start: Start) -> None:
     start(RULES)
     for host, address in ((net.client, FAR4), (net.client, FAR6), (net.server, OUTSIDE4), (net.server, OUTSIDE6)):
         assert probes.ping(host, address, 4000) == "answered"
+    with servers.udp(net.shop, "::", PORT), servers.udp(net.far, "::", PORT):
+        assert probes.udp(net.server, OUTSIDE4, PORT, bytes(9000)).startswith(f"shop sees {SERVER4} ")
+        assert probes.udp(net.client, FAR4, PORT, bytes(9000)).startswith(f"far sees {OUTSIDE4} ")
 
 
 @ONE_BACKEND
