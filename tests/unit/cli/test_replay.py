@@ -15,6 +15,7 @@ from scapy.utils import PcapNgWriter, wrpcap
 
 from conntrack.service.exits import BAD_CONFIGURATION, FAILED, OK, USAGE
 from conntrack.service.protocol import Item
+from tests.fragments import OVERLAPPING, SIZE, WHOLE, Pieces, cut
 from tests.golden.notation import packet
 from tests.unit.cli.conftest import Run
 
@@ -285,3 +286,27 @@ def test_what_cannot_be_replayed(tmp_path: Path, rules: Path, run: Run) -> None:
     assert run("replay", empty, "--rules", rules, "--address", "wan=one").code == USAGE
     rules.write_text(RULES.replace("masquerade: wan", "masquerade: wam"))
     assert run("replay", empty, "--rules", rules).code == BAD_CONFIGURATION
+
+
+def in_pieces(target: str, pieces: Pieces, identity: int = 1) -> list[Packet]:
+    source = "fd10::5" if ":" in target else "192.168.10.5"
+    raws = cut(source, target, 5000, 53, bytes(SIZE), pieces, identity)
+    return [Ether(dst="02:00:00:00:00:01") / (IP(raw) if raw[0] >> 4 == 4 else IPv6(raw)) for raw in raws]
+
+
+@pytest.mark.parametrize("target", ["1.1.1.1", "2001:db8::1"])
+@pytest.mark.parametrize("pieces", WHOLE.values(), ids=WHOLE)
+def test_a_datagram_is_judged_once_where_its_last_piece_is(target: str, pieces: Pieces, replay: Replay) -> None:
+    (line,) = replay(*in_pieces(target, pieces))
+    assert (line["n"], line["verdict"], line["reason"], line["new"]) == (len(pieces), "accept", "ok", True)
+    assert line["original"]["source_port"] == 5000
+    if target == "1.1.1.1":
+        assert line["translated"]["source"] != "192.168.10.5"
+
+
+@pytest.mark.parametrize("target", ["1.1.1.1", "2001:db8::1"])
+def test_pieces_that_overlap_are_dropped_as_fragments(target: str, tmp_path: Path, rules: Path, run: Run) -> None:
+    packets = [one for number, pieces in enumerate(OVERLAPPING.values()) for one in in_pieces(target, pieces, number)]
+    ran = run("replay", write(tmp_path / "trace.pcap", list(packets)), "--rules", rules, "-o", "jsonl")
+    assert [json.loads(line)["reason"] for line in ran.lines] == ["fragment"] * len(OVERLAPPING)
+    assert "datagrams are not whole in it, and were not judged" in ran.err

@@ -1,4 +1,4 @@
-"""Putting datagrams together as the kernel does: the same pieces as in tests/netns/test_fragments.py, and the limits."""
+"""Putting datagrams together as the kernel does: the pieces of tests/netns/test_fragments.py, and the limits."""
 
 from __future__ import annotations
 
