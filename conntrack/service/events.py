@@ -18,6 +18,7 @@ from conntrack.flow.connection import Connection
 from conntrack.flow.ending import ENDINGS
 from conntrack.flow.pair import prefixes
 from conntrack.packet.header import Packet
+from conntrack.policy.limits import Limit
 from conntrack.policy.runtime import Rule
 from conntrack.service.filters import Filter
 from conntrack.service.names import protocol_name
@@ -26,6 +27,10 @@ from conntrack.service.views import Flows, pair_view
 
 #: events that a slow watcher may be behind
 BACKLOG: Final = 4096
+
+#: lines a second that rules may log together, whatever each is allowed: one takes as long as judging several packets,
+#: and whoever sends what `log: all` names could keep the daemon busy with writing
+LINES: Final = 1000
 
 #: event names, as `flows watch --event` takes them
 NEW: Final = "new"
@@ -71,6 +76,9 @@ class Events(Observer):
         self._flows = flows
         self._watchers: set[Watcher] = set()
         self.logged_packets = 0
+        self.unwritten = 0  # lines over LINES
+        self._lines = Limit(LINES, 1, LINES)
+        self._told = 0  # of the unwritten
 
     async def watch(self, wanted: Filter, kinds: frozenset[str]) -> AsyncIterator[Item]:
         """Events that match, from now on, until the caller stops asking."""
@@ -99,6 +107,12 @@ class Events(Observer):
     def logged(self, rule: Rule, packet: Packet, verdict: str, now: float) -> None:
         """See Observer. The rule's own rate has already been kept."""
         self.logged_packets += 1
+        if not self._lines.take(b"", now):
+            self.unwritten += 1
+            return
+        if self.unwritten > self._told:
+            missing, self._told = self.unwritten - self._told, self.unwritten
+            rules_log.warning("%d lines of rules were not written: more than %d a second", missing, LINES)
         rules_log.info("%s: %s", verdict, rule.why(), extra={"fields": packet_fields(rule, packet, verdict)})
 
     def _tell(self, kind: str, connection: Connection, now: float, more: Item) -> None:

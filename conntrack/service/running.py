@@ -147,7 +147,7 @@ class Running:
             tally=core.queue.tally,
             queue=lambda: core.host.queue_stats(number),
             control_requests=lambda: self._control.requests,
-            log_records_lost=self._around.lost_logs,
+            log_records_lost=lambda: self._around.lost_logs() + events.unwritten,
             watchers=events.watchers,
         )
 

@@ -108,3 +108,20 @@ def test_what_a_rule_logs(flows: Flows, caplog: pytest.LogCaptureFixture) -> Non
         "length": 40,
     }
     assert told.logged_packets == 1
+
+
+def test_a_flood_of_logged_packets_is_written_at_a_bounded_rate(flows: Flows, caplog: pytest.LogCaptureFixture) -> None:
+    seen = Packet()
+    parse(packet("tcp 198.51.100.9:40000 > 203.0.113.1:22 SYN seq=1"), seen)
+    rule = Rule(3, "blocked", "wan -> self", DROP, "rules.yaml", 9)
+    told = Events(flows)
+    with caplog.at_level(logging.INFO, "pairwall.rules"):
+        for _ in range(3 * events.LINES):
+            told.logged(rule, seen, "drop", 1.0)
+        assert len(caplog.records) == events.LINES
+        assert told.unwritten == 2 * events.LINES
+        told.logged(rule, seen, "drop", 3.0)
+    missing, line = caplog.records[-2:]
+    assert missing.message == "2000 lines of rules were not written: more than 1000 a second"
+    assert line.message == "drop: blocked (rules.yaml:9)"
+    assert told.logged_packets == 3 * events.LINES + 1
