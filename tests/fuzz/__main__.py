@@ -18,13 +18,12 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.fuzz.targets import SEEDS, Target, targets
+from tests.fuzz.packets import REPAIRED, SEEDS
+from tests.fuzz.targets import Target, targets
 
 BUILD = Path("build")
 #: hypothesis runs so many examples between two looks at the clock
 BATCH = 200
-#: control bytes of steps from either side
-SIDE = (0, 1)
 
 
 def seeds(name: str, folder: Path) -> None:
@@ -37,7 +36,11 @@ def seeds(name: str, folder: Path) -> None:
             (folder / path.name).write_bytes(path.read_bytes())
     if name == "engine":
         numbers = range(len(SEEDS))
-        (folder / "all").write_bytes(b"".join(bytes((SIDE[number % 2], 2, 0, number)) for number in numbers))
+        story = [bytes((number % 4 << 4, 2, 0, number | REPAIRED)) for number in numbers]
+        changes = [bytes((kind << 4, 1, number)) for kind in (12, 13, 14, 14) for number in range(4)]
+        (folder / "all").write_bytes(b"".join(story))
+        for number, change in enumerate(changes):
+            (folder / f"change-{number}").write_bytes(b"".join([*story[:5], change, *story[5:], *story[:5]]))
 
 
 def seed(name: str, raw: bytes) -> bytes:

@@ -16,10 +16,19 @@ class Steps:
         self._data = data
 
     def __iter__(self) -> Iterator[tuple[bool, float, bytes]]:
+        for control, body in self._parts():
+            yield bool(control & 1), PAUSES[control >> 1 & 7], body
+
+    def told(self) -> Iterator[tuple[int, float, bytes]]:
+        """The same with the control byte's other four bits for what happens: 0–15."""
+        for control, body in self._parts():
+            yield control >> 4, PAUSES[control >> 1 & 7], body
+
+    def _parts(self) -> Iterator[tuple[int, bytes]]:
         at = 0
         for _ in range(MOST_STEPS):
             if at + 2 > len(self._data):
                 return
             control, size = self._data[at], self._data[at + 1]
-            yield bool(control & 1), PAUSES[control >> 1 & 7], self._data[at + 2 : at + 2 + size]
+            yield control, self._data[at + 2 : at + 2 + size]
             at += 2 + size

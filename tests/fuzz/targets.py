@@ -9,12 +9,9 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from functools import partial
-from random import Random
 from time import gmtime
 
 from conntrack.cli.capture import CaptureError, pcap, pcapng
-from conntrack.engine.core import Engine
-from conntrack.engine.verdict import ACCEPT, DROP, FORWARD
 from conntrack.packet.checksum import ones_sum
 from conntrack.packet.errors import Malformed
 from conntrack.packet.pieces import read_piece
@@ -24,10 +21,9 @@ from conntrack.policy.compile import compile_policy
 from conntrack.policy.load import load_text
 from conntrack.policy.problems import PolicyError
 from conntrack.tracker.registry import Trackers
+from tests.fuzz.gateway import engine
+from tests.fuzz.invariants import LONGEST
 from tests.fuzz.steps import Steps
-from tests.golden.notation import packet
-from tests.host import Host
-from tests.property.test_engine import RULES, whole
 from tests.segments import ip
 from tests.traces import JUDGEMENTS, LAN, LAN6, Trace
 
@@ -44,10 +40,7 @@ TRACKED = {
     "gre": (47, 6),
     "other": (50, 4),
 }
-#: the longest that any tracker keeps a silent connection by default
-LONGEST = 5 * 86400.0
 PORTS = b"\x9c\x40\x01\xbb"
-HOOKS = ("wan", "lan", "guest")
 
 
 def decoder(decode: Decoder, data: bytes) -> None:
@@ -133,68 +126,6 @@ def spoiled_piece(body: bytes) -> bytes:
     field = (third & 1) << 13 | second & 7
     head = plain[:4] + bytes((0, third >> 1 & 1)) + field.to_bytes(2, "big") + plain[8:10] + bytes(2) + plain[12:20]
     return head[:10] + (0xFFFF - ones_sum(head)).to_bytes(2, "big") + head[12:] + plain[20:]
-
-
-def engine(data: bytes) -> None:
-    """Whatever arrives at whatever interface in whatever order, a verdict comes out, the table stays whole and within
-    its limit, every port that is held is held by a connection, and in the end nothing is left of any of it.
-    """
-    host = fresh()
-    for way, pause, body in Steps(data):
-        host.wait(pause)
-        raw = spoiled(body)
-        if len(raw) < 40:  # no host would route it, but the queue may hand it over
-            verdict, new, _ = host.engine.packet(raw, FORWARD, 1, 2, 0, host.now)
-            assert verdict in (DROP, ACCEPT)
-            assert new is None or len(new) == len(raw)
-        else:
-            fate, left = host.cross(HOOKS[(body[0] if body else 0) % 3 if way else 1], raw)
-            assert fate
-            assert not left or len(left) == len(raw)
-        whole(host)
-    host.wait(1e7)
-    assert len(host.engine.table) == 0
-    assert [int(use.used) for use in host.engine.ports.uses()] == [0] * len(host.engine.ports.uses())
-
-
-_HOST = Host(RULES)
-
-
-def fresh() -> Host:
-    """A gateway that has seen nothing; the rules are compiled once."""
-    _HOST.now = 1000.0
-    _HOST.engine = Engine(_HOST.engine.policy, _HOST.topology, Random(1))
-    return _HOST
-
-
-SEEDS = [
-    packet(line)
-    for line in (
-        "tcp 192.168.10.5:5000 > 198.51.100.9:443 SYN seq=1 mss=1460",
-        "tcp 198.51.100.9:443 > 203.0.113.1:5000 SYN+ACK seq=9 ack=2",
-        "tcp 192.168.10.5:5000 > 198.51.100.9:443 ACK seq=2 ack=10",
-        "tcp 198.51.100.9:6000 > 203.0.113.1:443 SYN seq=1",
-        "tcp 192.168.10.5:6000 > 203.0.113.1:443 SYN seq=1",
-        "udp 192.168.10.5:5000 > 198.51.100.9:53 length=20",
-        "udp 198.51.100.9:53 > 203.0.113.1:5000 length=20",
-        "icmp 192.168.10.5 > 198.51.100.9 echo-request id=7",
-        "icmp 198.51.100.9 > 203.0.113.1 echo-reply id=7",
-        "icmp 198.51.100.1 > 203.0.113.1 time-exceeded about udp 203.0.113.1:5000 > 198.51.100.9:53",
-        "icmp 192.168.10.20 > 198.51.100.9 port-unreachable about tcp 198.51.100.9:6000 > 192.168.10.20:443 SYN",
-        "udp [fd10::5]:5000 > [2001:db8:113::77]:53 length=20",
-        "icmp6 fd10::5 > 2001:db8:113::77 echo-request id=7",
-    )
-]
-
-
-def spoiled(body: bytes) -> bytes:
-    """One of the seeds with some of its bytes replaced, so that most get past the parser; or the bytes alone."""
-    if len(body) < 2 or body[1] == 0xFF:
-        return body
-    raw = bytearray(SEEDS[body[1] % len(SEEDS)])
-    for place in range(2, len(body) - 1, 2):
-        raw[body[place] % len(raw)] = body[place + 1]
-    return bytes(raw)
 
 
 def targets() -> dict[str, Target]:

@@ -114,3 +114,36 @@ def as_sent(copied: bytes, sent: bytes) -> bytes:
         return copied
     head = copied[:6] + sent[6:8] + copied[8:10] + b"\0\0" + copied[12:20]
     return head[:10] + struct.pack(">H", ones(head) ^ 0xFFFF) + head[12:] + copied[20:]
+
+
+def plain(raw: bytes) -> bool:
+    """Whether what is written here knows the packet's form: whole, without options and extension headers."""
+    if len(raw) < 20 or raw[0] not in (0x45, *range(0x60, 0x70)) or (raw[0] != 0x45 and len(raw) < 40):
+        return False
+    length = int.from_bytes(raw[2:4], "big") if raw[0] == 0x45 else 40 + int.from_bytes(raw[4:6], "big")
+    fragment = raw[0] == 0x45 and int.from_bytes(raw[6:8], "big") & 0x3FFF
+    protocol = protocol_of(raw)
+    if length != len(raw) or fragment:
+        return False
+    return protocol not in CHECKSUM or len(raw) - transport_of(raw) >= CHECKSUM[protocol] + (
+        4 if protocol == SCTP else 2
+    )
+
+
+def checksums_made_right(raw: bytes) -> bytes:
+    """The packet with right checksums; of a form not known here as it is."""
+    if not plain(raw) or protocol_of(raw) == UDPLITE:
+        return raw
+    start = transport_of(raw)
+    head = raw[:start]
+    if start == 20:
+        head = head[:10] + b"\0\0" + head[12:]
+        head = head[:10] + struct.pack(">H", ones(head) ^ 0xFFFF) + head[12:]
+    return head + summed(raw, bytearray(raw[start:]), False)
+
+
+def right_checksums(raw: bytes) -> bool:
+    """Whether the checksums are right; True of a form not known here, and of UDP that has none."""
+    if protocol_of(raw) == UDP and plain(raw) and raw[transport_of(raw) + 6 : transport_of(raw) + 8] == b"\0\0":
+        return raw[0] != 0x45 or ones(raw[:20]) == 0xFFFF
+    return checksums_made_right(raw) == raw

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from conntrack.packet.registry import DECODERS
 from conntrack.tracker.registry import Trackers
-from tests.fuzz.targets import SEEDS, TRACKED, spoiled, targets
+from tests.fuzz.packets import REPAIRED, SEEDS, forged
+from tests.fuzz.targets import TRACKED, targets
 
 steps = st.tuples(st.integers(0, 15), st.binary(max_size=40)).map(lambda step: bytes((step[0], len(step[1]))) + step[1])
 scripts = st.lists(steps, max_size=30).map(b"".join)
@@ -27,4 +28,5 @@ def test_every_decoder_and_tracker_has_its_target() -> None:
 
 
 def test_seeds_reach_the_engine_as_they_are() -> None:
-    assert [spoiled(bytes((0, number))) for number in range(len(SEEDS))] == SEEDS
+    assert [forged(bytes((0, number))) for number in range(len(SEEDS))] == SEEDS
+    assert [forged(bytes((0, number | REPAIRED))) for number in range(len(SEEDS))] == SEEDS
