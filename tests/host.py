@@ -16,6 +16,7 @@ from socket import AF_INET, AF_INET6, inet_pton
 from time import gmtime
 
 from conntrack.engine.core import Engine
+from conntrack.engine.exit import Exit
 from conntrack.engine.topology import Interface, Topology, masked
 from conntrack.engine.verdict import DONE, DROP, FORWARD, HALF, OUTPUT, PREROUTING, REJECT_MASK, USER_MASK
 from conntrack.packet import reason
@@ -59,6 +60,24 @@ def topology_of(links: dict[str, tuple[str, list[str]]], zones: dict[str, int]) 
     return made
 
 
+#: the index of the link that NAT64's packets come in by
+TUNNEL = 64
+
+
+class Tunnel(Exit):
+    """What the engine sent by its own link, until the host takes it."""
+
+    def __init__(self) -> None:
+        self.waiting: list[bytes] = []
+
+    def send(self, raw: bytes) -> None:
+        self.waiting.append(raw)
+
+    def take(self) -> list[bytes]:
+        waiting, self.waiting = self.waiting, []
+        return waiting
+
+
 class Host:
     """One gateway with a clock of its own, which stands still unless `wait` moves it."""
 
@@ -79,6 +98,9 @@ class Host:
         self.topology = topology_of(self.links, self.zones)
         self.engine = Engine(policy, self.topology, Random(1))
         self.engine.set_wall(wall - self.now)
+        self.tunnel = Tunnel()
+        self.engine.lead_out(self.tunnel)
+        self.pieces: list[bytes] = []  # all that the last packet was translated to by NAT64: fragments
         self._index = {zone: index for index, zone in enumerate(self.links, start=1)}
 
     def wait(self, seconds: float) -> None:
@@ -116,6 +138,8 @@ class Host:
         if self._for_us(destination(raw)) or self._pooled(destination(raw)):
             verdict, new, mark = self.engine.packet(raw, PREROUTING, inbound, 0, mark, self.now, verify)
             raw = raw if new is None else new
+            if self.tunnel.waiting:
+                return self._tunnelled()
             if verdict == DROP or mark & REJECT_MASK:
                 return self._stopped(verdict, mark), b""
         if self._for_us(destination(raw)) and mark & USER_MASK not in self._marked:
@@ -124,6 +148,8 @@ class Host:
         if not mark & DONE or mark & HALF:
             verdict, new, mark = self.engine.packet(raw, FORWARD, inbound, outbound, mark, self.now, verify)
             raw = raw if new is None else new
+            if self.tunnel.waiting:
+                return self._tunnelled()
             if verdict == DROP or mark & REJECT_MASK:
                 return self._stopped(verdict, mark), b""
         self.left_mark = mark
@@ -138,6 +164,8 @@ class Host:
         """Where a packet of the gateway itself ends up, and as what; the queue never has its checksum judged."""
         outbound = int(self.topology.route(destination(raw)))
         verdict, new, mark = self.engine.packet(raw, OUTPUT, 0, outbound, 0, self.now, False)
+        if self.tunnel.waiting:
+            return self._tunnelled()
         if verdict == DROP or mark & REJECT_MASK:
             return self._stopped(verdict, mark), b""
         raw = raw if new is None else new
@@ -147,6 +175,21 @@ class Host:
         """The interface it leaves by: as the table of its mark says, else as the main one does."""
         zone = self._marked.get(mark & USER_MASK)
         return int(self.topology.route(destination(raw))) if zone is None else self._index[zone]
+
+    def _tunnelled(self) -> tuple[str, bytes]:
+        """What came in by the engine's own link is routed; IPv4 is queued for its source. Of fragments, the first."""
+        fates = [self._routed(raw) for raw in self.tunnel.take()]
+        self.pieces = [raw for _, raw in fates if raw]
+        return fates[0]
+
+    def _routed(self, raw: bytes) -> tuple[str, bytes]:
+        outbound = int(self.topology.route(destination(raw)))
+        if raw[0] >> 4 == 4:
+            verdict, new, mark = self.engine.packet(raw, FORWARD, TUNNEL, outbound, HALF, self.now)
+            if verdict == DROP:
+                return self._stopped(verdict, mark), b""
+            raw = raw if new is None else new
+        return self._leaves(outbound, raw)
 
     def _pooled(self, target: bytes) -> bool:
         """Whether rules of ours would queue it before routing though it is not for the gateway (gateway/hooks)."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from mypy_extensions import i64
 
+from conntrack.engine.across import crossing, forward_key
 from conntrack.engine.denial import Denial
 from conntrack.engine.enter import Entry
 from conntrack.engine.expected import wanted
@@ -16,12 +17,13 @@ from conntrack.engine.groups import GroupQueries
 from conntrack.engine.query import ask
 from conntrack.engine.state import State
 from conntrack.engine.targets import DestinationTranslation, with_destination
-from conntrack.engine.verdict import PREROUTING
+from conntrack.engine.verdict import FORWARD, PREROUTING
 from conntrack.flow.connection import Direction
 from conntrack.flow.expectation import Expectation
 from conntrack.nat.mapping import Mapping
 from conntrack.packet import reason
 from conntrack.packet.header import UDP, Packet
+from conntrack.policy.across import is_within
 from conntrack.policy.runtime import ACCEPT as ADMIT
 from conntrack.policy.runtime import NO_ZONE, SELF, NatRule, Query, Rule
 
@@ -46,6 +48,9 @@ class Admission:
         if why:
             self.denial.not_an_opener(packet, why, hook)
             return None
+        crossings = state.policy.crossings
+        if crossings and query.version == 6 and hook == FORWARD and is_within(crossings, query.destination):
+            return self._across(packet, key, now)
         if query.zone_in == NO_ZONE or (query.zone_out == NO_ZONE and hook != PREROUTING):
             return self._refuse(packet, reason.NO_ZONE)
         if state.expectations.waiting:
@@ -86,6 +91,21 @@ class Admission:
         self._entry.expected = expectation
         forward = with_destination(key, expectation.inside, expectation.inside_port)
         return self._entry.build(packet, key, forward, None, rule, outbound, now)
+
+    def _across(self, packet: Packet, key: bytes, now: float) -> Direction | None:
+        """NAT64. What no entry takes goes nowhere: to IPv6 its destination does not exist."""
+        query = self._query
+        nat = crossing(self._state, query)
+        if nat is None:
+            return self._refuse(packet, reason.UNTRANSLATABLE)
+        nat.hits += 1
+        rule = self._decide(query, nat, now)
+        if rule.action != ADMIT:
+            self.denial.by_rule(packet, rule, now)
+            return None
+        self._entry.by = None
+        self._entry.expected = None
+        return self._entry.build(packet, key, forward_key(key, query.destination), nat, rule, 0, now)
 
     def _inward(self, nat: NatRule | None, by: Mapping | None, key: bytes) -> bytes:
         """The key with its destination translated by a rule, or by the mapping that it came by."""

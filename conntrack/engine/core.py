@@ -16,6 +16,7 @@ from conntrack.engine.admit import Admission
 from conntrack.engine.adopt import Found, adopt
 from conntrack.engine.counters import Counters
 from conntrack.engine.events import Observer
+from conntrack.engine.exit import Exit
 from conntrack.engine.hairpin import second_crossing
 from conntrack.engine.helping import Helping
 from conntrack.engine.leave import count, leave, note
@@ -29,8 +30,10 @@ from conntrack.engine.topology import Topology
 from conntrack.engine.trace import Trace
 from conntrack.engine.verdict import ACCEPT, FORWARD, HALF, OUTPUT, PREROUTING, USER_MASK
 from conntrack.flow.connection import (
+    CROSSES,
     HAIRPIN,
     HELPED,
+    NAT64,
     OFFLOADED,
     REWRITE_DESTINATION,
     REWRITE_SOURCE,
@@ -120,6 +123,10 @@ class Engine:
         """Sets what carries established connections past the queue; None: nothing does."""
         self._state.offload = offload
         self._offload = offload
+
+    def lead_out(self, way_out: Exit | None) -> None:
+        """Sets where packets leave that are of another IP version than they came with; None: they are refused."""
+        self._state.way_out = way_out
 
     def set_wall(self, offset: float) -> None:
         """Sets Unix time minus the clock that `now` is on, for schedules."""
@@ -252,7 +259,7 @@ class Engine:
             return self._helping.leave(packet, direction, hook, inbound, outbound, FITS, now)
         if packet.flags & SYN and self._state.clamps:
             return leave_clamped(self._state, packet, direction, hook, inbound, outbound)
-        return leave(packet, direction, direction.connection, hook)
+        return leave(self._state, packet, direction, direction.connection, hook)
 
     def _known(
         self,
@@ -270,7 +277,7 @@ class Engine:
             return ACCEPT, None, 0  # a source is rewritten after routing: FORWARD queues it again
         if hook == FORWARD and rewrites & REWRITE_DESTINATION and goes_elsewhere(direction):
             return self._refuse(packet, reason.UNTRANSLATABLE, inbound, outbound)
-        if direction.original and hook == FORWARD and outbound != connection.outbound != 0:
+        if direction.original and hook == FORWARD and outbound != connection.outbound != 0 and rewrites != CROSSES:
             self._state.end(connection, ADDRESS_GONE, now)  # its route leaves by another interface (semantics §3)
             return self._new(packet, key, hook, inbound, outbound, now)
         state = connection.state
@@ -294,9 +301,10 @@ class Engine:
         elif packet.flags & SYN and self._state.clamps:
             outcome = leave_clamped(self._state, packet, direction, hook, inbound, outbound)
         else:
-            outcome = leave(packet, direction, connection, hook)
+            outcome = leave(self._state, packet, direction, connection, hook)
         if judgement == FINISH:
-            if connection.status & HAIRPIN and hook == PREROUTING:
+            half = HAIRPIN if hook == PREROUTING else NAT64 if direction.original else 0
+            if connection.status & half:
                 connection.deadline = now  # its last packet still has to cross once more (hairpin.py)
             else:
                 self._state.end(connection, CLOSED, now)

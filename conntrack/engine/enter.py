@@ -15,6 +15,7 @@ from conntrack.engine.state import State
 from conntrack.flow.connection import (
     HAIRPIN,
     LOGGED,
+    NAT64,
     RELATED,
     REWRITE_DESTINATION,
     REWRITE_SOURCE,
@@ -86,7 +87,7 @@ class Entry:
         direction = self._enter(packet, connection, rule, now)
         if direction is not None and expected is not None:
             meet(state, expected, connection, now)
-        elif direction is not None and rule.helped:
+        elif direction is not None and rule.helped and not connection.status & NAT64:
             attach(state, connection, rule)
         return direction
 
@@ -110,13 +111,15 @@ class Entry:
         original = connection.original
         if original.rewrites == REWRITE_SOURCE | REWRITE_DESTINATION:
             connection.status |= HAIRPIN
+        if connection.status & (HAIRPIN | NAT64):
             halves = state.table.halves
             if half_key(original) in halves or half_key(connection.reply) in halves:
                 return self._refuse(packet, reason.NAT_CLASH)
         if not state.table.insert(connection):
             return self._refuse(packet, reason.INSERT_FAILED)
-        if connection.status & HAIRPIN:
+        if connection.status & (HAIRPIN | NAT64):
             state.table.halves[half_key(original)] = original
+        if connection.status & HAIRPIN:
             state.table.halves[half_key(connection.reply)] = connection.reply
         self._sources.hold(connection)
         if self.by is not None and connection.mapping is None:

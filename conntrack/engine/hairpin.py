@@ -1,7 +1,8 @@
-"""Hairpin: packets whose both addresses change cross the queue twice.
+"""Packets that cross the queue twice: those of hairpin, whose both addresses change, and NAT64's new IPv4 packets.
 
 The kernel refuses a source address of its own before routing, so the destination is rewritten in PREROUTING and the
-source in FORWARD; the mark HALF between them says that the packet was judged and counted already.
+source in FORWARD; for the same cause a packet made here begins with a stand-in for its source. The mark HALF
+between them says that the packet was judged and counted already.
 Lives here: the two crossings. May not live here: ICMP errors about such packets (related.py).
 """
 
@@ -12,8 +13,8 @@ from mypy_extensions import i64
 from conntrack.engine.related import second_crossing_of_error
 from conntrack.engine.state import State
 from conntrack.engine.verdict import ACCEPT
-from conntrack.flow.connection import Direction
-from conntrack.flow.ending import CLOSED
+from conntrack.flow.connection import CROSSES, Direction
+from conntrack.flow.ending import ADDRESS_GONE, CLOSED
 from conntrack.flow.table import half_pair
 from conntrack.packet import reason
 from conntrack.packet.header import ICMP_ERROR, Packet
@@ -42,6 +43,10 @@ def second_crossing(
         return state.refuse(packet, reason.UNTRANSLATABLE, -1, -1)
     address_delta, port_delta = deltas(packet.protocol, packet.pair, direction.translated)
     connection = direction.connection
+    if direction.rewrites == CROSSES and outbound != connection.outbound:
+        why = state.refuse(packet, reason.UNTRANSLATABLE, i64(connection.zone_in), i64(connection.zone_out))
+        state.end(connection, ADDRESS_GONE, now)  # its route leaves by another interface: the next packet begins anew
+        return why
     state.trace.connection = connection
     state.trace.direction = "original" if direction.original else "reply"
     out = translate(packet, direction.translated, address_delta, port_delta)

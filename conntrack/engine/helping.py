@@ -64,7 +64,7 @@ class Helping:
         if packet.flags & SYN and packet.protocol == TCP and self._state.clamps:
             verdict, out, mark = leave_clamped(self._state, packet, direction, hook, inbound, outbound)
         else:
-            verdict, out, mark = leave(packet, direction, connection, hook)
+            verdict, out, mark = leave(self._state, packet, direction, connection, hook)
         return verdict, packet.raw if out is None else out, mark
 
     def _conversation(self, connection: Connection) -> Conversation | None:

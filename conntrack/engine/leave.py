@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from mypy_extensions import i64
 
+from conntrack.engine.across import cross
 from conntrack.engine.hairpin import first_crossing
 from conntrack.engine.state import State
 from conntrack.engine.verdict import ACCEPT, DONE, HALF, PREROUTING
-from conntrack.flow.connection import LOGGED, REWRITE_DESTINATION, REWRITE_SOURCE, Connection, Direction
+from conntrack.flow.connection import CROSSES, LOGGED, REWRITE_DESTINATION, REWRITE_SOURCE, Connection, Direction
 from conntrack.flow.table import source_of
 from conntrack.packet.header import Packet
 from conntrack.packet.rewrite import set_tos, translate
@@ -51,7 +52,9 @@ def _log(state: State, packet: Packet, connection: Connection, now: float) -> No
         observer.logged(rule, packet, "accept", now)
 
 
-def leave(packet: Packet, direction: Direction, connection: Connection, hook: i64) -> tuple[int, bytes | None, int]:
+def leave(
+    state: State, packet: Packet, direction: Direction, connection: Connection, hook: i64
+) -> tuple[int, bytes | None, int]:
     """The packet as it leaves this hook, and the mark that tells the next one what is done."""
     out: bytes | None = None
     mark = i64(direction.mark)
@@ -61,6 +64,8 @@ def leave(packet: Packet, direction: Direction, connection: Connection, hook: i6
         if rewrites == REWRITE_SOURCE | REWRITE_DESTINATION:
             return ACCEPT, first_crossing(packet, direction), int(direction.mark | HALF)
     if rewrites:
+        if rewrites == CROSSES:
+            return cross(state, packet, direction, hook)
         out = translate(packet, direction.translated, i64(direction.address_delta), i64(direction.port_delta))
     if connection.dscp >= 0:
         out = set_tos(packet.raw if out is None else out, int(i64(connection.dscp) << 2 | packet.tos & 3))

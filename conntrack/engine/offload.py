@@ -10,13 +10,13 @@ from typing import Final
 
 from mypy_extensions import mypyc_attr
 
-from conntrack.flow.connection import ASSURED, CLOSING, HELPED, LOGGED, OFFLOADED, SEEN_REPLY, Connection
+from conntrack.flow.connection import ASSURED, CLOSING, HELPED, LOGGED, NAT64, OFFLOADED, SEEN_REPLY, Connection
 from conntrack.packet.header import ICMP, ICMPV6, TCP, UDP
 from conntrack.policy.runtime import SELF
 from conntrack.tracker.tcp.table import ESTABLISHED
 
-#: seen every packet of, already carried, or about to end
-_NEVER: Final = LOGGED | HELPED | OFFLOADED | CLOSING
+#: seen every packet of, already carried, about to end, or no longer of the same IP version when it leaves
+_NEVER: Final = LOGGED | HELPED | OFFLOADED | CLOSING | NAT64
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from mypy_extensions import i64
 
+from conntrack.engine.across import crossing
 from conntrack.engine.state import State
-from conntrack.flow.connection import DESTINATION_NAT, Connection
+from conntrack.flow.connection import DESTINATION_NAT, NAT64, Connection
 from conntrack.flow.pair import invert
 from conntrack.packet.header import ICMP, ICMPV6
 from conntrack.policy.runtime import ACCEPT, NO_ZONE, NatRule, Query, Rule
@@ -25,6 +26,9 @@ def rule_for(state: State, connection: Connection, now: float) -> Rule | None:
     query = asked(connection, connection.original.key, now, now + state.wall)
     policy = state.policy
     nat: NatRule | None = None
+    if connection.status & NAT64:
+        nat = crossing(state, query)
+        return None if nat is None else policy.foresee(query, nat)
     if connection.status & DESTINATION_NAT:
         query.address_zone = state.topology.address_zone(query.destination)
         nat = policy.destination_nat(query)

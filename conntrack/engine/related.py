@@ -10,10 +10,11 @@ from typing import Final
 
 from mypy_extensions import i64
 
+from conntrack.engine.across_errors import cross_error
 from conntrack.engine.state import State
 from conntrack.engine.verdict import ACCEPT, DONE, FORWARD, HALF, OUTPUT, PREROUTING
-from conntrack.flow.connection import OFFLOADED, REWRITE_DESTINATION, REWRITE_SOURCE, Connection, Direction
-from conntrack.flow.pair import invert
+from conntrack.flow.connection import CROSSES, OFFLOADED, REWRITE_DESTINATION, REWRITE_SOURCE, Connection, Direction
+from conntrack.flow.pair import invert, prefixes
 from conntrack.nat.translation import goes_elsewhere
 from conntrack.packet import reason
 from conntrack.packet.embedded import parse_embedded
@@ -73,6 +74,8 @@ class Errors:
         self, packet: Packet, inner: Packet, hook: i64, inbound: i64, outbound: i64, now: float
     ) -> tuple[int, bytes | None, int]:
         direction = self._flow(inner, hook, inbound, outbound)
+        if direction is None and hook == OUTPUT:
+            direction = self._about_half(inner)
         if direction is None or over(direction.connection, now):
             return self._unknown(packet, reason.ERROR_UNKNOWN_FLOW, hook, inbound, outbound)
         size = 4 if packet.version == 4 else 16
@@ -89,6 +92,12 @@ class Errors:
             sent = spaces.own(inner, directions)
             direction = None if sent is None else sent.peer
         return direction
+    def _about_half(self, inner: Packet) -> Direction | None:
+        """The direction of an error of the kernel's about a packet that NAT64 just made, and could not be routed on."""
+        sent = self._state.table.halves.get(prefixes(0)[inner.protocol] + inner.pair)
+        if sent is None or sent.rewrites != CROSSES:
+            return None
+        return sent.peer
 
     def _related(
         self, packet: Packet, inner: Packet, direction: Direction, connection: Connection, hook: i64
@@ -118,6 +127,8 @@ class Errors:
         if not direction.original:
             zone_in, zone_out = zone_out, zone_in
         self._count(packet, zone_in, zone_out)
+        if rewrites == CROSSES:
+            return cross_error(state, packet, inner, direction, hook)
         if rewrites == 0:
             return ACCEPT, None, int(mark)
         return ACCEPT, translate_error(packet, inner, outer, invert_pair(direction)), int(mark)

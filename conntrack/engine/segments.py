@@ -42,7 +42,7 @@ def leave_clamped(
     """What `leave` says of a SYN, clamped."""
     came = packet.raw
     packet.raw = clamp(state, packet, direction, inbound, outbound)
-    verdict, out, mark = leave(packet, direction, direction.connection, hook)
+    verdict, out, mark = leave(state, packet, direction, direction.connection, hook)
     if out is None and packet.raw is not came:
         out = packet.raw
     return verdict, out, mark

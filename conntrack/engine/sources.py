@@ -21,10 +21,13 @@ from conntrack.nat.endpoint import inside_of
 from conntrack.packet import reason
 from conntrack.packet.counterpart import counterpart
 from conntrack.packet.header import DCCP, SCTP, TCP, UDP, UDPLITE
-from conntrack.policy.runtime import MASQUERADE, ONE_TO_ONE, SELF, BlockPlan, NatRule, Query
+from conntrack.policy.runtime import MASQUERADE, NAT64, ONE_TO_ONE, SELF, BlockPlan, NatRule, Query
 
 #: protocols whose mappings may let anybody in: those whose packets say which port they are for
 LETS_IN: Final = frozenset({TCP, UDP, UDPLITE, SCTP, DCCP})
+
+#: stands for the address space in the inside endpoints of NAT64's mappings
+NAT64_SPACE: Final = b"\xff"
 
 
 class SourceTranslation:
@@ -35,7 +38,7 @@ class SourceTranslation:
         self._choice: Choice | None = None
         self._exclusive = False
         self._open: NatRule | None = None  # the rule, if the mapping it makes lets anybody in
-        self._inside = b""  # the inside endpoint
+        self._inside: bytes = b""  # the inside endpoint
         self._now = 0.0
         self.failure: i64 = reason.NAT_EXHAUSTED
         self.plain: bytes = b""
@@ -48,11 +51,14 @@ class SourceTranslation:
         leaves by, 0 where it was not routed yet.
         """
         self._choice = None
+        self._inside = b""
         self._open = None
         self._now = query.now
         self.plain = b""
         self.outbound = 0
         self._inside = inside_of(key)
+        if nat is not None and nat.kind == NAT64:
+            return self._across(nat, key, forward)
         spaces = self._state.spaces
         if spaces.apart:
             forward = leaving(spaces.of_zone(query.zone_out), forward, query.zone_in, query.zone_out)
@@ -104,8 +110,7 @@ class SourceTranslation:
         if choice is None or (choice.use is None and choice.block is None):
             return
         if choice.mapped:
-            inside = inside_of(connection.original.key)
-            self._state.ports.map(connection, inside, choice, self._exclusive, self._open, self._now)
+            self._state.ports.map(connection, self._inside, choice, self._exclusive, self._open, self._now)
         else:
             self._state.ports.hold(connection, choice, self._now)
 
@@ -139,6 +144,21 @@ class SourceTranslation:
             pool = [address] if rule.kind == MASQUERADE else rule.pool(len(address))
             return self._from_blocks(forward, rule.blocks, pool, rule.endpoint_independent)
         return self._choose(forward, address, rule.port_low, rule.port_high, rule.endpoint_independent)
+
+    def _across(self, rule: NatRule, key: bytes, forward: bytes) -> bytes:
+        """Behind the IPv4 address of the interface that leads to the destination; always endpoint-independent."""
+        topology = self._state.topology
+        self.outbound = topology.route(destination_of(forward))
+        address = topology.masquerade_address(self.outbound, 4)
+        if not address:
+            rule.failures += 1
+            self.failure = reason.NAT_NO_ADDRESS
+            return b""
+        self._inside = key[:1] + NAT64_SPACE + self._inside[2:]  # an IPv6 mapping of the same socket is another one
+        reply = self._choose(forward, address, rule.port_low, rule.port_high, True)
+        if not reply:
+            rule.failures += 1
+        return reply
 
     def _from_blocks(self, forward: bytes, plan: BlockPlan, pool: list[bytes], exclusive: bool) -> bytes:
         blocks = self._state.blocks

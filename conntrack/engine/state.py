@@ -13,6 +13,7 @@ from mypy_extensions import i64
 from conntrack.engine.conversation import Conversation
 from conntrack.engine.counters import Counters
 from conntrack.engine.events import Observer
+from conntrack.engine.exit import Exit
 from conntrack.engine.offload import Offload
 from conntrack.engine.spaces import Spaces
 from conntrack.engine.topology import Topology
@@ -53,6 +54,9 @@ class State:
         self.offload: Offload | None = None
         self.trace = Trace()
         self.spaces = Spaces()
+        self.way_out: Exit | None = None  # where NAT64's packets leave
+        self._random = random
+        self._identification: i64 = -1
         self.clamps = False  # a zone limits segments (`mss:`)
         self.wall = 0.0  # Unix time minus the clock that `now` is on
 
@@ -99,6 +103,13 @@ class State:
         """The interface that packets to an address in a zone leave by; 0 if there is none."""
         entrance = self.spaces.entrance(zone)
         return entrance if entrance else self.topology.route(address)
+
+    def identify(self) -> i64:
+        """The next identification of an IPv4 packet made here: each 65536th is the same (RFC 7915 §5.1)."""
+        if self._identification < 0:
+            self._identification = self._random.randrange(65536)
+        self._identification = (self._identification + 1) & 0xFFFF
+        return self._identification
 
     def over_zone_limit(self, zone: i64) -> bool:
         """Whether a zone already began as many connections as it may."""

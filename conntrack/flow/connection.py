@@ -26,10 +26,13 @@ CLOSING: Final = 0x80  # its protocol says that it is ending: may be evicted bef
 OFFLOADED: Final = 0x100
 LOGGED: Final = 0x200  # its rule says `log: all`
 HELPED: Final = 0x400  # a helper reads its packets, or has changed them: every packet goes through engine/helping.py
+NAT64: Final = 0x1000  # IPv6 on the original side, IPv4 on the reply side
+NARROW: Final = 0x2000  # NAT64: an end was told of a smaller path, so what it cut into fragments is cut again
 
 #: Direction.rewrites bits: which address of a packet in this direction changes
 REWRITE_SOURCE: Final = 1
 REWRITE_DESTINATION: Final = 2
+CROSSES: Final = 4  # leaves as a packet of the other IP version, whatever else changes
 
 
 @mypyc_attr(acyclic=True, allow_interpreted_subclasses=False)

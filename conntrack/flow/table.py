@@ -10,11 +10,12 @@ from collections.abc import Iterator
 
 from mypy_extensions import i64
 
-from conntrack.flow.connection import DYING, HAIRPIN, Connection, Direction
+from conntrack.flow.connection import CROSSES, DYING, HAIRPIN, NAT64, Connection, Direction
 from conntrack.flow.eviction import Eviction
 from conntrack.flow.wheel import Wheel
 from conntrack.packet import reason
 from conntrack.packet.header import ICMP, ICMPV6
+from conntrack.packet.prefix64 import STAND_IN
 
 #: a population row has room for this many states
 STATES = 16
@@ -25,7 +26,7 @@ class Table:
 
     def __init__(self, limit: int = 262144, per_source: int = 0) -> None:
         self.directions: dict[bytes, Direction] = {}
-        self.halves: dict[bytes, Direction] = {}  # hairpin packets between their two crossings
+        self.halves: dict[bytes, Direction] = {}  # packets that cross the queue twice, between their two crossings
         self.limit = limit
         self.wheel = Wheel()
         self.eviction = Eviction()
@@ -95,7 +96,7 @@ class Table:
         reply = connection.reply
         del self.directions[original.key]
         self.directions.pop(reply.key, None)
-        if connection.status & HAIRPIN:
+        if connection.status & (HAIRPIN | NAT64):
             self.halves.pop(half_key(original), None)
             self.halves.pop(half_key(reply), None)
         if self._per_source:
@@ -146,8 +147,13 @@ def half_key(direction: Direction) -> bytes:
     """The key of a hairpin packet whose destination is rewritten and whose source is not yet.
 
     An ICMP identifier belongs to the client's address: it changes with the source in the original direction
-    and with the destination in the reply direction, as in the kernel.
+    and with the destination in the reply direction, as in the kernel. NAT64: an IPv4 packet just made, with a
+    stand-in for its source; there are none of the reply direction (b"").
     """
+    if direction.rewrites == CROSSES:
+        if not direction.original:
+            return b""
+        return direction.peer.key[:2] + STAND_IN + direction.translated[4:]
     return direction.key[:2] + half_pair(direction)
 
 

@@ -14,7 +14,7 @@ from mypy_extensions import i64
 from conntrack.flow.connection import Direction
 from conntrack.flow.pair import invert
 from conntrack.nat.chosen import Choice
-from conntrack.nat.endpoint import PORTED, inside_of
+from conntrack.nat.endpoint import PORTED, inside_address, inside_of
 from conntrack.nat.mapping import Mapping
 from conntrack.nat.ports import Ports
 from conntrack.packet.header import ICMP, ICMPV6, UDP
@@ -43,7 +43,7 @@ class Chooser:
         inside: bytes = b"",
     ) -> Choice:
         """The outside port for a packet whose key (destination already translated, in the space it leaves for) is
-        `forward`; inside: its inside endpoint, where that is in another address space.
+        `forward`; inside: its inside endpoint, where that is in another address space or IP version.
 
         address: the outside address; low–high: the ports that the rule allows, 0–0 for the source port's class;
         exclusive: endpoint-independent mapping.
@@ -54,8 +54,9 @@ class Chooser:
             self._without_ports(forward, address, choice)
             return choice
         choice.use = self._ports.use(int(protocol), address)
-        probe = Probe(forward, address, now)
-        mapping = self._ports.mapping(inside if inside else inside_of(forward))
+        inside = inside if inside else inside_of(forward)
+        probe = Probe(forward, address, inside_address(inside), now)
+        mapping = self._ports.mapping(inside)
         if mapping is not None and mapping.use is choice.use:
             self._reuse(mapping, probe, choice)
             if choice.reply or mapping.exclusive:
@@ -71,7 +72,8 @@ class Chooser:
         choice = Choice()
         if int(forward[0]) in PORTED:
             size = 4 if len(forward) == 14 else 16
-            probe = Probe(forward, forward[2 : 2 + size], 0.0)
+            own = forward[2 : 2 + size]
+            probe = Probe(forward, own, own, 0.0)
             low, high = port_class(probe.protocol, probe.port)
             self._search(probe, low, high, 1, False, choice)
         return choice.reply
@@ -138,9 +140,10 @@ class Chooser:
 class Probe:
     """Builds the reply key of one socket pair for any outside port."""
 
-    def __init__(self, forward: bytes, address: bytes, now: float) -> None:
+    def __init__(self, forward: bytes, address: bytes, inside: bytes, now: float) -> None:
+        """address: the outside address; inside: that of whoever it is for."""
         size: i64 = len(address)
-        self.inside = forward[2 : 2 + size]
+        self.inside = inside
         self.now = now
         ports = 2 + 2 * size
         self.protocol: i64 = forward[0]

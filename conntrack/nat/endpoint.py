@@ -21,6 +21,11 @@ def inside_of(key: bytes) -> bytes:
     return key[: 2 + size] + key[2 + 2 * size : 4 + 2 * size]
 
 
+def inside_address(inside: bytes) -> bytes:
+    """The address in what inside_of made, or in the original key itself."""
+    return inside[2:6] if len(inside) == 8 or len(inside) == 14 else inside[2:18]
+
+
 def outside_of(protocol: i64, address: bytes, port: i64) -> bytes:
     """What stands for an outside endpoint: protocol, address, port."""
     return bytes((int(protocol),)) + address + bytes((int(port >> 8), int(port & 0xFF)))

@@ -17,7 +17,7 @@ from mypy_extensions import i64
 from conntrack.flow.connection import Connection
 from conntrack.nat.blocks import Block, Blocks
 from conntrack.nat.chosen import Choice
-from conntrack.nat.endpoint import PORTED, outside_port
+from conntrack.nat.endpoint import PORTED, inside_address, outside_port
 from conntrack.nat.mapping import Mapping
 from conntrack.nat.use import PortUse
 from conntrack.policy.runtime import NatRule
@@ -182,4 +182,4 @@ class Ports:
         """One holder less; the last one's port rests. inside: protocol, space, inside address, and whatever follows."""
         use.give(port)
         if self.hold_down > 0.0 and use.holders(port) == 0:
-            use.rest(port, now + self.hold_down, inside[2 : 2 + len(use.address)])
+            use.rest(port, now + self.hold_down, inside_address(inside))

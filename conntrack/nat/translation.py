@@ -9,7 +9,9 @@ from __future__ import annotations
 from mypy_extensions import i32, i64
 
 from conntrack.flow.connection import (
+    CROSSES,
     DESTINATION_NAT,
+    NAT64,
     REWRITE_DESTINATION,
     REWRITE_SOURCE,
     SOURCE_NAT,
@@ -17,6 +19,8 @@ from conntrack.flow.connection import (
     Direction,
 )
 from conntrack.flow.pair import invert
+from conntrack.packet.checksum import delta
+from conntrack.packet.prefix64 import STAND_IN
 from conntrack.packet.rewrite import deltas
 
 
@@ -28,6 +32,9 @@ def install(connection: Connection) -> None:
     if leaves == original.key:
         return
     returns = invert(original.key)
+    if len(leaves) != len(original.key):
+        _cross(connection, leaves, returns)
+        return
     size: i64 = 4 if len(leaves) == 14 else 16
     source, destination = changes(original.key, leaves, size)
     if source:
@@ -37,6 +44,18 @@ def install(connection: Connection) -> None:
     _direct(original, leaves, source, destination)
     # what is rewritten as source one way is rewritten as destination the other
     _direct(reply, returns, destination, source)
+
+
+def _cross(connection: Connection, leaves: bytes, returns: bytes) -> None:
+    """From IPv6 to IPv4: the sum is that of the packet as it is made, whose source still is a stand-in."""
+    original = connection.original
+    reply = connection.reply
+    connection.status |= SOURCE_NAT | DESTINATION_NAT | NAT64
+    original.rewrites = reply.rewrites = CROSSES
+    original.translated = leaves[2:]
+    reply.translated = returns[2:]
+    original.address_delta = i32(delta(original.key[2:], STAND_IN + leaves[6:]))
+    reply.address_delta = i32(delta(reply.key[2:], returns[2:]))
 
 
 def changes(key: bytes, leaves: bytes, size: i64) -> tuple[bool, bool]:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from conntrack.policy import check_blocks, families, wellknown
+from conntrack.policy import check_blocks, check_nat64, families, wellknown
 from conntrack.policy.document_nat import (
     DestinationSide,
     Exempt,
     Forward,
     Masquerade,
+    Nat64,
     NatCommon,
     OneToOne,
     Redirect,
@@ -40,6 +41,9 @@ def check(references: References) -> None:
             _source_side(references, entry)
         elif isinstance(entry, DestinationSide):
             _destination_side(references, entry)
+        elif isinstance(entry, Nat64):
+            check_nat64.check(references, entry)
+            _families(references, entry, (entry.source, Addresses(spans=(entry.nat64,))))
         elif isinstance(entry, Exempt):
             references.selection(entry, "exempt", entry.exempt)
             _families(references, entry, (entry.source, entry.exempt))

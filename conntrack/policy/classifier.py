@@ -31,8 +31,11 @@ _BITS: Final = 1 << 27
 class Classifier:
     """An ordered list of rules. `exhausted` is the first rule that only its limit held back in the last search."""
 
-    def __init__(self, matches: Sequence[Match], rows: int, columns: int) -> None:
-        """matches: the first rule first; their zones_in are under rows, their zones_out under columns."""
+    def __init__(self, matches: Sequence[Match], rows: int, columns: int, across: bool = False) -> None:
+        """matches: the first rule first; their zones_in are under rows, their zones_out under columns.
+
+        across: connections from IPv6 to IPv4 are asked about as well: IPv6 ones with an IPv4 destination.
+        """
         self._matches = list(reversed(matches))  # by bit
         self.exhausted: Rule | None = None
         sources = [match.source for match in self._matches]
@@ -44,6 +47,7 @@ class Classifier:
         self._sources6 = address_table(self._matches, sources, 6)
         self._destinations4 = address_table(self._matches, destinations, 4)
         self._destinations6 = address_table(self._matches, destinations, 6)
+        self._across = address_table(self._matches if across else [], destinations if across else [], 4, 6)
         self._combinations: dict[int, int] = {}
         self._room: i64 = min(_COMBINATIONS, _BITS // (len(matches) + 1))
         self._conditions: list[Condition] = []
@@ -68,13 +72,17 @@ class Classifier:
         services, ports = self._services, self._ports
         sources = self._sources4 if old else self._sources6
         destinations = self._destinations4 if old else self._destinations6
+        kind: i64 = 1 if old else 0
+        if not old and len(query.destination) == 4:
+            destinations = self._across
+            kind = 2
         service = services.find(service_key(query.protocol, query.destination_port))
         port = ports.find(query.source_port)
         source = sources.find(query.source)
         destination = destinations.find(query.destination)
         key = (pair * len(services.masks) + service) * len(ports.masks) + port
         key = (key * len(sources.masks) + source) * len(destinations.masks) + destination
-        key = key << 1 | old
+        key = key << 2 | int(kind)
         known = self._combinations.get(key)
         if known is not None:
             return known

@@ -13,6 +13,7 @@ from conntrack.policy.document_nat import (
     Exempt,
     Forward,
     Masquerade,
+    Nat64,
     NatCommon,
     OneToOne,
     Redirect,
@@ -29,6 +30,7 @@ from conntrack.policy.runtime import (
     EXEMPT,
     FORWARD,
     MASQUERADE,
+    NAT64,
     NO_ZONE,
     ONE_TO_ONE,
     REDIRECT,
@@ -53,6 +55,8 @@ def translate(lowering: Lowering, parts: Parts) -> None:
             parts.departures.append(_source_nat(lowering, entry, nat))
         elif isinstance(entry, Exempt):
             parts.departures.append(_exempt(lowering, entry, nat))
+        elif isinstance(entry, Nat64):
+            parts.crossings.append(_nat64(lowering, entry, nat))
         elif isinstance(entry, Forward):
             parts.arrivals.append(_forward(lowering, entry, nat))
         elif isinstance(entry, Redirect):
@@ -96,6 +100,21 @@ def _exempt(lowering: Lowering, entry: Exempt, nat: NatRule) -> Match:
     match.version = version(entry.family)
     match.source = lowering.selection(entry.source)
     match.destination = lowering.selection(entry.exempt)
+    match.schedule = lowering.schedule(entry.when)
+    return match
+
+
+def _nat64(lowering: Lowering, entry: Nat64, nat: NatRule) -> Match:
+    _name(nat, entry, NAT64, "nat64")
+    nat.zone = lowering.zone(entry.at)
+    nat.addresses = [entry.nat64.low]
+    nat.prefix = entry.nat64.length
+    nat.endpoint_independent = True
+    if entry.ports is not None:
+        nat.port_low, nat.port_high = entry.ports
+    match = Match(_from(lowering, entry), [int(nat.zone)], nat=nat)
+    match.version = 6
+    match.source = lowering.selection(entry.source)
     match.schedule = lowering.schedule(entry.when)
     return match
 

@@ -10,8 +10,9 @@ from typing import Final, NamedTuple
 
 from conntrack.packet import reason
 from conntrack.packet.counterpart import counterpart
+from conntrack.policy.across import destination, is_within
 from conntrack.policy.policy import Policy
-from conntrack.policy.runtime import ACCEPT, DROP, NO_ZONE, ONE_TO_ONE, REDIRECT, SELF, NatRule, Query, Rule
+from conntrack.policy.runtime import ACCEPT, DROP, NAT64, NO_ZONE, ONE_TO_ONE, REDIRECT, SELF, NatRule, Query, Rule
 
 #: what the engine refuses although a rule accepts it: without translation nobody could answer
 STRANDED: Final = Rule(-1, "nat-required", "built-in", DROP, "", 0)
@@ -41,12 +42,17 @@ class Course(NamedTuple):
     @property
     def hairpin(self) -> bool:
         """Whether it goes back into the zone that it came from, by an outside address, whose answers must come back."""
-        return self.crosses and self.forward is not None and self.query.zone_in == self.query.zone_out
+        forward = self.forward
+        back = self.query.zone_in == self.query.zone_out
+        return self.crosses and back and forward is not None and forward.kind != NAT64
 
 
 def follow(policy: Policy, query: Query) -> Course:
     """Asks all phases. Counts nothing; limits count as fresh. Of several targets of a forward, the first is taken."""
     forward = policy.destination_nat(query) if query.zone_in != SELF else None
+    across = None if forward is not None else _across(policy, query)
+    if across is not None:
+        return across
     after = query if forward is None else _translated(policy, query, forward)
     course = Course(query, forward, after, policy.foresee(after, forward), None)
     if course.crosses and not course.hairpin:
@@ -54,6 +60,21 @@ def follow(policy: Policy, query: Query) -> Course:
         stranded = departure is None and _leaves_its_space(policy, after)
         course = course._replace(departure=departure, stranded=stranded)
     return course
+
+
+def _across(policy: Policy, query: Query) -> Course | None:
+    """The course of a connection to a NAT64 prefix; the entry that it takes translates its source as well."""
+    if query.version != 6 or not is_within(policy.crossings, query.destination):
+        return None
+    after = query.copy()
+    for match in policy.crossings:
+        address, nat = destination(match, query), match.nat
+        if address and nat is not None and policy.zone_of_address(address) == nat.zone:
+            after.destination, after.zone_out = address, nat.zone
+            course = Course(query, nat, after, policy.foresee(after, nat), None)
+            return course._replace(departure=nat if course.crosses else None)
+    after.zone_out = NO_ZONE
+    return Course(query, None, after, policy.foresee(after, None), None)
 
 
 def _leaves_its_space(policy: Policy, query: Query) -> bool:

@@ -24,15 +24,18 @@ def number_table(demands: Sequence[Intervals], size: int) -> NumberTable:
     return NumberTable([(number_edges(intervals), mask(found)) for intervals, found in bits.items()], base, size)
 
 
-def address_table(matches: Sequence[Match], demands: Sequence[Selection | None], version: int) -> AddressTable:
+def address_table(
+    matches: Sequence[Match], demands: Sequence[Selection | None], version: int, family: int = 0
+) -> AddressTable:
     """The table of what each rule demands of one of its addresses, for IPv4 (4) or IPv6 (6).
 
     The rules of the other version stand nowhere in it; selections that ask sets are for a condition to judge.
+    family: whose rules stand in it, where that is not the address's own version (NAT64).
     """
     bits: dict[int, list[int]] = {}  # by the selection's identity; 0: no demand
     fixed: dict[int, Selection] = {}
     for bit, selection in enumerate(demands):
-        if matches[bit].version in (0, version):
+        if matches[bit].version in (0, family or version):
             asked = 0 if selection is None or selection.is_asked() else id(selection)
             if asked and selection is not None:
                 fixed[asked] = selection

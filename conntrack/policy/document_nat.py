@@ -1,6 +1,6 @@
 """The models of `nat:`, one a kind. The kind is told by the key that names it.
 
-Lives here: the six kinds and what they share. May not live here: cross references (check.py), the runtime's NatRule.
+Lives here: the seven kinds and what they share. May not live here: cross references (check.py), the runtime's NatRule.
 """
 
 from __future__ import annotations
@@ -114,6 +114,16 @@ class Exempt(NatCommon):
     exempt: fields.Selection = Field(description="Destinations: networks, addresses, ranges, sets.")
 
 
+class Nat64(NatCommon):
+    """From IPv6 to IPv4, behind the address of the interface that the connection leaves by."""
+
+    called: ClassVar[str] = "a nat64 entry"
+
+    nat64: fields.Network = Field(description="The IPv6 prefix that IPv4 addresses are embedded in: `64:ff9b::/96`.")
+    at: fields.Zone = Field(description="The zone that the IPv4 side leaves by.")
+    ports: fields.PortRange = Field(None, description="Outside ports to choose from, `20000-40000`.")
+
+
 #: the key that tells the kind → its model
 KINDS: dict[str, type[NatCommon]] = {
     "masquerade": Masquerade,
@@ -122,6 +132,7 @@ KINDS: dict[str, type[NatCommon]] = {
     "redirect": Redirect,
     "one-to-one": OneToOne,
     "exempt": Exempt,
+    "nat64": Nat64,
 }
 
 
@@ -139,6 +150,7 @@ NatEntry = Annotated[
     | Annotated[Forward, Tag("<forward>")]
     | Annotated[Redirect, Tag("<redirect>")]
     | Annotated[OneToOne, Tag("<one-to-one>")]
-    | Annotated[Exempt, Tag("<exempt>")],
+    | Annotated[Exempt, Tag("<exempt>")]
+    | Annotated[Nat64, Tag("<nat64>")],
     Discriminator(kind_of),
 ]

@@ -50,7 +50,7 @@ def destination_nat(policy: Policy, course: Course) -> list[Passed]:
 def source_nat(policy: Policy, course: Course) -> list[Passed]:
     """The rules of source NAT for this zone pair that did not match; none where none was asked."""
     query = course.query
-    if not course.crosses or course.hairpin:
+    if not course.crosses or course.hairpin or (course.forward is not None and course.forward is course.departure):
         return []
     _, departures = policy.translations()
     leaving = (match for match in departures if query.zone_out in match.zones_out)

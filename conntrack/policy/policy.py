@@ -41,6 +41,7 @@ class Parts:
         self.rules: list[Match] = []  # each with its `rule`
         self.arrivals: list[Match] = []  # destination NAT, each with its `nat`; zones_out by address_column
         self.departures: list[Match] = []  # source NAT, each with its `nat`
+        self.crossings: list[Match] = []  # NAT64, each with its `nat`
         self.nat_rules: list[NatRule] = []
 
 
@@ -59,6 +60,7 @@ class Policy:
         self.digest = parts.digest
         self.services = parts.services
         self.nat_rules = parts.nat_rules
+        self.crossings = parts.crossings  # see across.py
         self.rules = builtins.rules()
         self.established = self.rules[builtins.ESTABLISHED]
         self.related = self.rules[builtins.RELATED]
@@ -67,7 +69,7 @@ class Policy:
         self._columns: i64 = len(parts.zones)
         count = len(parts.zones)
         ordered = [*builtins.matches(parts.zones, self.rules), *parts.rules]
-        self._decider = Classifier(ordered, count, count)
+        self._decider = Classifier(ordered, count, count, bool(parts.crossings))
         self._tops = self._decider.tops(Match.unconditional)
         self._arrivals = Classifier(parts.arrivals, count, address_columns(count))
         self._departures = Classifier(parts.departures, count, count)

@@ -30,6 +30,7 @@ FORWARD: Final = 3
 REDIRECT: Final = 4
 ONE_TO_ONE: Final = 5
 EXEMPT: Final = 6
+NAT64: Final = 7
 
 #: zone number of the gateway itself
 SELF: Final = 0
@@ -169,10 +170,11 @@ class NatRule:
         self.kind: i64 = kind
         self.file = file
         self.line = line
-        self.zone: i64 = NO_ZONE  # masquerade, source-nat: the zone it leaves by; forward, one-to-one: `at`
+        self.zone: i64 = NO_ZONE  # masquerade, source-nat: the zone it leaves by; forward, one-to-one, nat64: `at`
         self.inside: i64 = NO_ZONE  # forward, one-to-one: the zone of the inside address; NO_ZONE: as its route says
         self.addresses: list[bytes] = []  # source-nat: the pool; forward: targets; one-to-one: first [outside, inside]
         self._pools: tuple[list[bytes], ...] = ([], [])  # source-nat: the IPv4 and the IPv6 addresses
+        self.prefix: i64 = 0  # nat64: length of the prefix, which is addresses[0]
         self.last: bytes = b""  # one-to-one: the last outside address
         self.neutral: i64 = 0  # one-to-one: length of the prefixes that are exchanged checksum-neutrally (RFC 6296)
         self.port_low: i64 = 0  # source-nat, masquerade: `ports:` range; forward, redirect: first target port; 0: keep

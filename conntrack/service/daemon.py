@@ -26,6 +26,7 @@ from conntrack.gateway.links.read import LinksError
 from conntrack.gateway.privileges import PrivilegeError
 from conntrack.gateway.queue.base import Options as QueueOptions
 from conntrack.gateway.queue.base import Queue, QueueError
+from conntrack.gateway.tunnel.errors import TunnelError
 from conntrack.service import logs, memory
 from conntrack.service.exits import BAD_CONFIGURATION, FAILED, OK, Failure
 from conntrack.service.handler import EngineHandler
@@ -34,7 +35,7 @@ from conntrack.service.loading import Rules, Unfit, fit_rules
 from conntrack.service.lock import InstanceLock
 from conntrack.service.loop import PacketLoop
 from conntrack.service.notify import Notifier
-from conntrack.service.queueing import wanted
+from conntrack.service.queueing import crossings_of, joined, wanted
 from conntrack.service.running import Core, Running, Surroundings
 
 DEFAULT_GROUP = "pairwall"
@@ -95,7 +96,7 @@ class Daemon:
                 undo.callback(memory.give_back)
                 code = await self._wait(loop)
                 self._notifier.stopping()
-        except (PrivilegeError, QueueError, HookError, LinksError) as error:
+        except (PrivilegeError, QueueError, HookError, LinksError, TunnelError) as error:
             raise Failure(str(error)) from None
         logger.info("ended")
         return code
@@ -108,7 +109,9 @@ class Daemon:
         undo.callback(host.close)
         for complaint in await host.prepare(self._rules.policy, options.set_sysctls):
             logger.warning("%s", complaint)
+        way_out = await host.lead_out(crossings_of(self._rules.document))
         engine = Engine(self._rules.policy, await host.topology(self._rules.policy), Random())
+        engine.lead_out(way_out)
         engine.set_wall(time.time() - time.monotonic())
         handler = EngineHandler(engine)
         queue = self._open_queue(handler)
@@ -132,10 +135,11 @@ class Daemon:
         return Surroundings(options.rules, options.control, group, options.state_dir, self._notifier, self._lost_logs)
 
     def _open_queue(self, handler: EngineHandler) -> Queue:
-        settings = self._rules.document.settings
+        document = self._rules.document
+        settings = document.settings
         backend = self._options.backend or settings.queue.backend
         fail_open = settings.on_failure == "bypass"
-        gso = settings.queue.gso == "on" or (settings.queue.gso == "auto" and self._host.gso_is_safe())
+        gso = joined(document, self._host.gso_is_safe())
         queue = settings.queue
         return self._host.open_queue(backend, QueueOptions(queue.number, queue.length, fail_open, gso), handler)
 

@@ -144,9 +144,11 @@ def addresses(connection: Connection) -> tuple[bytes, bytes, bytes, bytes]:
     """Original source and destination, reply source and destination; packed."""
     original = connection.original.key
     reply = connection.reply.key
-    if len(original) == 14:
-        return original[2:6], original[6:10], reply[2:6], reply[6:10]
-    return original[2:18], original[18:34], reply[2:18], reply[18:34]
+    return *_ends(original), *_ends(reply)
+
+
+def _ends(key: bytes) -> tuple[bytes, bytes]:
+    return (key[2:6], key[6:10]) if len(key) == 14 else (key[2:18], key[18:34])
 
 
 def ports(connection: Connection) -> tuple[int, ...]:

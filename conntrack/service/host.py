@@ -5,9 +5,11 @@ Lives here: the interface, so that the daemon's life can be tested without root.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from ipaddress import IPv6Network
 from typing import Protocol
 
+from conntrack.engine.exit import Exit
 from conntrack.engine.topology import Topology
 from conntrack.gateway.fastpath.stand import Stand
 from conntrack.gateway.hooks.plan import Wanted
@@ -53,6 +55,12 @@ class Host(Protocol):
 
     async def unload(self) -> None:
         """Takes the fast path of an earlier process off, if it left one."""
+
+    async def lead_out(self, prefixes: Sequence[IPv6Network]) -> Exit | None:
+        """Has these NAT64 prefixes lead to us; returns where translated packets leave, None without any prefix.
+
+        TunnelError: this machine has no such device.
+        """
 
     def queue_stats(self, number: int) -> Stats | None:
         """What the kernel counts of a queue; None where it does not tell."""

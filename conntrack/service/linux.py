@@ -9,9 +9,11 @@ import asyncio
 import itertools
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from ipaddress import IPv6Network
 from typing import Final
 
+from conntrack.engine.exit import Exit
 from conntrack.engine.topology import Topology
 from conntrack.gateway import own_ports, privileges, sysctl
 from conntrack.gateway.fastpath.stand import Stand, open_stand, unload
@@ -23,6 +25,7 @@ from conntrack.gateway.links.snapshot import Snapshot
 from conntrack.gateway.queue import stats
 from conntrack.gateway.queue.base import Handler, Options, Queue
 from conntrack.gateway.queue.choose import open_queue
+from conntrack.gateway.tunnel.tunnel import Tunnel
 from conntrack.policy.policy import Policy
 
 #: in the environment of tests and benchmarks, which have no network cards: XDP may stand at veth as well
@@ -36,6 +39,7 @@ class LinuxHost:
 
     def __init__(self) -> None:
         self._hooks = Hooks()
+        self._tunnel = Tunnel()
         self._links = Links(self._links_changed, self._links_failed)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._changed: Callable[[], None] = lambda: None
@@ -88,6 +92,10 @@ class LinuxHost:
         for folder in await asyncio.to_thread(unload):
             logger.info("the fast path of an earlier process was still there", extra={"fields": {"removed": folder}})
 
+    async def lead_out(self, prefixes: Sequence[IPv6Network]) -> Exit | None:
+        """See Host."""
+        return await asyncio.to_thread(self._tunnel.lead, prefixes)
+
     def queue_stats(self, number: int) -> stats.Stats | None:
         """See Host. The kernel tells root only."""
         try:
@@ -111,6 +119,7 @@ class LinuxHost:
         """See Host."""
         self._changed = lambda: None
         self._links.stop()
+        self._tunnel.close()
 
     def _links_changed(self) -> None:
         """In the links' thread."""

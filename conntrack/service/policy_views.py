@@ -18,6 +18,7 @@ from conntrack.policy.runtime import (
     LOG_NEW,
     LOG_NONE,
     MASQUERADE,
+    NAT64,
     ONE_TO_ONE,
     REDIRECT,
     REJECT,
@@ -37,6 +38,7 @@ NAT_KINDS: Final = {
     REDIRECT: "redirect",
     ONE_TO_ONE: "one-to-one",
     EXEMPT: "exempt",
+    NAT64: "nat64",
 }
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from conntrack.engine.core import Engine
-from conntrack.policy.runtime import MASQUERADE, SOURCE_NAT, NatRule
+from conntrack.policy.runtime import MASQUERADE, NAT64, SOURCE_NAT, NatRule
 
 #: outside ports where a rule names none (semantics: RFC 6335's user and dynamic ports)
 PORTS: Final = (1024, 65535)
@@ -18,7 +18,7 @@ def outside(engine: Engine, rule: NatRule) -> list[bytes]:
     """The addresses that a rule translates sources to; none for other kinds of rules."""
     if rule.kind == SOURCE_NAT:
         return rule.addresses
-    if rule.kind != MASQUERADE:
+    if rule.kind not in (MASQUERADE, NAT64):
         return []
     topology = engine.topology
     zone = [interface.index for interface in topology.interfaces() if interface.zone == rule.zone]
@@ -28,6 +28,8 @@ def outside(engine: Engine, rule: NatRule) -> list[bytes]:
 
 def versions(engine: Engine, rule: NatRule) -> tuple[int, ...]:
     """The IP versions that a source NAT rule is for."""
+    if rule.kind == NAT64:
+        return (4,)
     _, departures = engine.policy.translations()
     for match in departures:
         if match.nat is rule and match.version:

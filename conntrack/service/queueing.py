@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from ipaddress import IPv4Network, IPv6Network, ip_address, summarize_address_range
 
 from conntrack.gateway.hooks.plan import Catch, Wanted
+from conntrack.gateway.tunnel.device import NAME
 from conntrack.policy.document import Document
-from conntrack.policy.document_nat import Forward, OneToOne, Redirect, SourceNat
+from conntrack.policy.document_nat import Forward, Nat64, OneToOne, Redirect, SourceNat
 from conntrack.policy.values import ANY_PROTOCOL, Span, Traffic
 
 Network = IPv4Network | IPv6Network
@@ -23,7 +24,23 @@ def wanted(document: Document) -> Wanted:
     settings = document.settings
     pool = sorted(set(pool_of(document)), key=lambda network: (network.version, network))
     catches = tuple(catches_of(document))
-    return Wanted(settings.queue.number, settings.on_failure == "bypass", pool, catches)
+    tunnel = NAME if crossings_of(document) else ""
+    return Wanted(settings.queue.number, settings.on_failure == "bypass", pool, catches, tunnel)
+
+
+def crossings_of(document: Document) -> list[IPv6Network]:
+    """The prefixes of NAT64, each once."""
+    entries = [entry.nat64 for entry in document.nat if isinstance(entry, Nat64)]
+    return [IPv6Network((span.low, span.length)) for span in dict.fromkeys(entries)]
+
+
+def joined(document: Document, safe: bool) -> bool:
+    """Whether the queue may take joined packets whole. Not with NAT64: nothing tells where they are to be cut again.
+
+    safe: this kernel may (`gso: auto`).
+    """
+    gso = document.settings.queue.gso
+    return (gso == "on" or (gso == "auto" and safe)) and not crossings_of(document)
 
 
 def pool_of(document: Document) -> Iterator[Network]:

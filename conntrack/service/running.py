@@ -37,7 +37,7 @@ from conntrack.service.naming import naming
 from conntrack.service.nat_commands import NatCommands
 from conntrack.service.notify import Notifier
 from conntrack.service.port_blocks import PortBlocks
-from conntrack.service.queueing import wanted
+from conntrack.service.queueing import crossings_of, wanted
 from conntrack.service.record import keep
 from conntrack.service.refresh import Refresher
 from conntrack.service.reload import Reloader
@@ -85,6 +85,7 @@ class Running:
         self._core = core
         self._around = surroundings
         self._chores = Chores()
+        self._prefixes = crossings_of(rules.document)
         self._fastpath = FastPath(core.host, core.engine, core.queue, rules.document.settings, wanting(rules.document))
         self._mover = Mover(core.host, core.engine, self._fastpath.follow)
         self._configuration = Configuration(surroundings.rules)
@@ -156,11 +157,19 @@ class Running:
         core, before, after = self._core, self.status.settings, rules.document.settings
         for complaint in unchangeable(before, after):
             logger.warning("%s", complaint)
+        prefixes = crossings_of(rules.document)
+        way_out = await core.host.lead_out(list(dict.fromkeys([*self._prefixes, *prefixes])))
         topology = await core.host.topology(rules.policy)
         await core.host.install(wanted(rules.document)._replace(queue=before.queue.number))
+        if prefixes:
+            core.queue.segment()
+        core.engine.lead_out(way_out if prefixes else None)
         core.engine.swap(rules.policy)
         core.engine.move(topology, time.monotonic())
         self._fastpath.by_xdp = wanting(rules.document)
+        if prefixes != self._prefixes:
+            self._prefixes = prefixes
+            await core.host.lead_out(prefixes)
         await self._fastpath.rejudge()
         self._mover.changed()  # the links may have changed while the hooks were installed
         self.status.settings = after

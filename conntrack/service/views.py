@@ -13,6 +13,7 @@ from conntrack.flow.connection import (
     ASSURED,
     DESTINATION_NAT,
     HAIRPIN,
+    NAT64,
     OFFLOADED,
     RELATED,
     SEEN_REPLY,
@@ -98,6 +99,6 @@ def pair_view(key: bytes) -> dict[str, Any]:
 
 
 def nat_words(status: int) -> list[str]:
-    """How a connection is translated: source, destination, hairpin; empty if it is not."""
-    words = ((SOURCE_NAT, "source"), (DESTINATION_NAT, "destination"), (HAIRPIN, "hairpin"))
+    """How a connection is translated: source, destination, hairpin, nat64; empty if it is not."""
+    words = ((SOURCE_NAT, "source"), (DESTINATION_NAT, "destination"), (HAIRPIN, "hairpin"), (NAT64, "nat64"))
     return [word for bit, word in words if status & bit]

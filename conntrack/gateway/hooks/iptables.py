@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from conntrack.engine.verdict import DONE
+from conntrack.engine.verdict import DONE, HALF
 from conntrack.gateway.hooks import plan
 from conntrack.gateway.hooks.plan import CHAINS, OURS, Mark, Plan, Rule
 
@@ -35,6 +35,7 @@ _ACTIONS: Final = {
     plan.DROP: "-j DROP",
     plan.CLEAR: f"-j MARK --set-xmark 0x0/{OURS:#x}",
     plan.SETTLE: f"-j MARK --set-xmark {DONE:#x}/{DONE:#x}",
+    plan.HALVE: f"-j MARK --set-xmark {HALF:#x}/{HALF:#x}",
     plan.UNTRACK: "-j CT --notrack",
     plan.RESET: "-j REJECT --reject-with tcp-reset",
 }

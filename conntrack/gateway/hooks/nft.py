@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from conntrack.engine.verdict import DONE
+from conntrack.engine.verdict import DONE, HALF
 from conntrack.gateway.hooks import plan
 from conntrack.gateway.hooks.plan import CHAINS, OURS, Mark, Plan, Rule
 
@@ -30,6 +30,7 @@ _ACTIONS: Final = {
     plan.DROP: "drop",
     plan.CLEAR: f"meta mark set meta mark & {0xFFFFFFFF ^ OURS:#x}",
     plan.SETTLE: f"meta mark set meta mark | {DONE:#x}",
+    plan.HALVE: f"meta mark set meta mark | {HALF:#x}",
     plan.UNTRACK: "notrack",
     plan.RESET: "reject with tcp reset",
     plan.PORT_UNREACHABLE: "reject with icmpx type port-unreachable",

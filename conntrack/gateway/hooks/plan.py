@@ -42,6 +42,7 @@ LEAVE: Final = "leave"  # on with the next tool's rules
 DROP: Final = "drop"
 CLEAR: Final = "clear"  # our bits off the mark
 SETTLE: Final = "settle"  # DONE into the mark
+HALVE: Final = "halve"  # HALF into the mark
 UNTRACK: Final = "untrack"
 RESET: Final = "reset"
 PORT_UNREACHABLE: Final = "port-unreachable"
@@ -95,6 +96,7 @@ class Wanted(NamedTuple):
     bypass: bool = False  # on-failure: bypass
     pool: Sequence[IPv4Network | IPv6Network] = ()  # outside addresses of NAT that no interface has
     catches: Sequence[Catch] = ()
+    tunnel: str = ""  # the link of the daemon's own by which NAT64's packets come in
     untrack: bool = False  # kernel connection tracking is present: keep it off our packets
 
 
@@ -114,6 +116,7 @@ def plan(wanted: Wanted) -> Plan:
     """The rules that do what is wanted."""
     rules = [
         *(_untracked() if wanted.untrack else ()),
+        *(_crossed(wanted.tunnel) if wanted.tunnel else ()),
         *_prerouting(),
         *(Rule(PREROUTING, QUEUE, network.version, network=str(network)) for network in wanted.pool),
         *(_caught(catch) for catch in wanted.catches),
@@ -129,6 +132,15 @@ def plan(wanted: Wanted) -> Plan:
 
 def _untracked() -> list[Rule]:
     return [Rule(UNTRACK_IN, UNTRACK), Rule(UNTRACK_OUT, UNTRACK)]
+
+
+def _crossed(tunnel: str) -> list[Rule]:
+    """What the daemon sends itself is judged already: IPv6 passes, and IPv4 is queued once more for its source."""
+    return [
+        Rule(PREROUTING, HALVE, 4, tunnel),
+        Rule(PREROUTING, SETTLE, 6, tunnel),
+        Rule(PREROUTING, LEAVE, interface=tunnel),
+    ]
 
 
 def _prerouting() -> list[Rule]:

@@ -84,6 +84,9 @@ class Queue:
         """
         raise NotImplementedError
 
+    def segment(self) -> None:
+        """From now on joined packets (GSO) come apart, each with its checksum."""
+
     def close(self) -> None:
         """Unbinds the queue: packets that wait are dropped. A second call does nothing."""
         raise NotImplementedError

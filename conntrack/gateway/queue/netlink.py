@@ -30,6 +30,7 @@ class NetlinkQueue(Queue):
     def __init__(self, options: Options, handler: Handler) -> None:
         """Opens and binds. QueueError: not permitted, the number is taken, or the kernel has no NFQUEUE."""
         self._number = options.number
+        self._fail_open = nfnetlink.FLAG_FAIL_OPEN if options.fail_open else 0
         self._tally = Tally()
         self._judge = Judge(options.number, handler, self._tally)
         self._early: list[bytes] = []  # packets that came while the queue was being set up
@@ -74,6 +75,10 @@ class NetlinkQueue(Queue):
             done += len(lengths)
         return done
 
+    def segment(self) -> None:
+        """See Queue. Those that wait already come as they are."""
+        self._socket.send(nfnetlink.configure_flags(self._number, self._fail_open))
+
     def close(self) -> None:
         """Unbinds and closes."""
         if self._socket.fileno() >= 0:
@@ -95,9 +100,7 @@ class NetlinkQueue(Queue):
             self._tally.refused += 1
 
     def _prepare(self, options: Options) -> None:
-        flags = nfnetlink.FLAG_FAIL_OPEN if options.fail_open else 0
-        if options.gso:
-            flags |= nfnetlink.FLAG_GSO
+        flags = self._fail_open | (nfnetlink.FLAG_GSO if options.gso else 0)
         self._socket.bind((0, 0))
         _buffer(self._socket, _SO_RCVBUFFORCE, socket.SO_RCVBUF, max(options.length * _COST, 4 << 20))
         _buffer(self._socket, _SO_SNDBUFFORCE, socket.SO_SNDBUF, _SEND_BUFFER)

@@ -182,7 +182,7 @@ def test_every_kind_of_translation(rules: Rules) -> None:
     assert (one.one_to_one, one.to) == (parse("203.0.113.5"), parse("192.168.1.25"))
     assert (one.log, one.mark, one.dscp) == (Log(runtime.LOG_ALL), 7, 46)
     assert [kind_of(entry) for entry in rules(NAT).nat[:3]] == ["<exempt>", "<masquerade>", "<source-nat>"]
-    assert len(KINDS) == 6
+    assert len(KINDS) == 7
 
 
 def test_settings_have_defaults_by_the_book() -> None:

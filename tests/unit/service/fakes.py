@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import socket
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from ipaddress import IPv6Network
 
+from conntrack.engine.exit import Exit
 from conntrack.engine.topology import Topology
 from conntrack.engine.verdict import FORWARD
 from conntrack.gateway.fastpath.errors import FastPathError
@@ -95,6 +97,8 @@ class FakeHost:
         self.refuse_hooks = ""
         self.links = dict(LINKS)
         self.changed: Callable[[], None] = lambda: None
+        self.led: list[list[str]] = []
+        self.way_out = Exit()
         self.ports: set[int] = {6 << 16 | 22}
 
     async def prepare(self, policy: Policy, set_sysctls: bool) -> list[str]:
@@ -135,6 +139,10 @@ class FakeHost:
 
     async def unload(self) -> None:
         self.steps.append("unload")
+
+    async def lead_out(self, prefixes: Sequence[IPv6Network]) -> Exit | None:
+        self.led.append([str(prefix) for prefix in prefixes])
+        return self.way_out if prefixes else None
 
     def queue_stats(self, number: int) -> Stats | None:
         return Stats(number, 4711, 3, 20, 1, 1000)

@@ -1,0 +1,20 @@
+"""The way out for packets that the queue cannot carry back: those of another IP version than they came with.
+
+Lives here: the interface. May not live here: what takes the packets (gateway/tunnel), what makes them (across.py).
+"""
+
+from __future__ import annotations
+
+from mypy_extensions import mypyc_attr
+
+
+@mypyc_attr(allow_interpreted_subclasses=True)
+class Exit:
+    """Where translated packets leave. Called from the packet loop: must return at once.
+
+    A class and no trait: interpreted code (gateway/tunnel) derives from it, which compiled traits do not admit.
+    """
+
+    def send(self, raw: bytes) -> None:
+        """Takes one whole IP packet, which the host is to route. One that cannot be taken is lost, as on any link."""
+        raise NotImplementedError
