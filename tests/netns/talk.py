@@ -24,9 +24,11 @@ class Talk:
         self, client: Namespace, address: str, port: int, server: Namespace, inside: tuple[str, int] | None = None
     ) -> None:
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        with server.socket(family, socket.SOCK_STREAM, timeout=PATIENCE) as listening:
+        there = inside or (address, port)
+        far_family = socket.AF_INET6 if ":" in there[0] else socket.AF_INET
+        with server.socket(far_family, socket.SOCK_STREAM, timeout=PATIENCE) as listening:
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listening.bind(inside or (address, port))
+            listening.bind(there)
             listening.listen()
             self.near = client.socket(family, socket.SOCK_STREAM, timeout=PATIENCE)
             self.near.connect((address, port))
