@@ -11,6 +11,7 @@ root=${DESTDIR:-}
 files=(
     "systemd/pairwall.service     /etc/systemd/system/pairwall.service"
     "systemd/pairwall.service.d/fastpath.conf /etc/systemd/system/pairwall.service.d/fastpath.conf"
+    "systemd/pairwall.service.d/nat64.conf /etc/systemd/system/pairwall.service.d/nat64.conf"
     "systemd/pairwall.sysusers    /etc/sysusers.d/pairwall.conf"
     "systemd/pairwall.tmpfiles    /etc/tmpfiles.d/pairwall.conf"
     "deploy/sysctl.conf           /etc/sysctl.d/60-pairwall.conf"

@@ -92,6 +92,7 @@ class Errors:
             sent = spaces.own(inner, directions)
             direction = None if sent is None else sent.peer
         return direction
+
     def _about_half(self, inner: Packet) -> Direction | None:
         """The direction of an error of the kernel's about a packet that NAT64 just made, and could not be routed on."""
         sent = self._state.table.halves.get(prefixes(0)[inner.protocol] + inner.pair)

@@ -51,7 +51,6 @@ class SourceTranslation:
         leaves by, 0 where it was not routed yet.
         """
         self._choice = None
-        self._inside = b""
         self._open = None
         self._now = query.now
         self.plain = b""

@@ -5,6 +5,8 @@ Lives here: the prefix. May not live here: what nat64 shares with the other kind
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from conntrack.packet.prefix64 import LENGTHS
 from conntrack.policy.addresses import show_span
 from conntrack.policy.document_nat import Nat64
@@ -17,6 +19,7 @@ def check(references: References, entry: Nat64) -> None:
     references.zone(entry.at, entry.place("at"))
     if entry.broken:
         return
+    _spaces(references, entry)
     place = entry.place("nat64")
     fault = _fault(entry.nat64)
     if fault is not None:
@@ -24,15 +27,31 @@ def check(references: References, entry: Nat64) -> None:
         return
     for name, zone in references.document.zones.items():
         for network in zone.networks:
-            if overlaps(network, entry.nat64):
+            if not zone.space and overlaps(network, entry.nat64):
                 found = f"{show_span(entry.nat64)} overlaps {show_span(network)} of zone {name}"
                 references.report.error(place, found, "name a prefix that no host has an address in")
+    for prefix in _before(references, entry):
+        if prefix != entry.nat64 and overlaps(prefix, entry.nat64):
+            found = f"{show_span(entry.nat64)} overlaps {show_span(prefix)}"
+            references.report.error(place, found, "give each its own, or both the same")
+            break
+
+
+def _before(references: References, entry: Nat64) -> Iterator[Span]:
+    """The sound prefixes of the entries before this one."""
     for other in references.document.nat:
         if other is entry:
-            break
-        if isinstance(other, Nat64) and other.nat64 != entry.nat64 and overlaps(other.nat64, entry.nat64):
-            found = f"{show_span(entry.nat64)} overlaps {show_span(other.nat64)}"
-            references.report.error(place, found, "give each its own, or both the same")
+            return
+        if isinstance(other, Nat64) and not other.broken and _fault(other.nat64) is None:
+            yield other.nat64
+
+
+def _spaces(references: References, entry: Nat64) -> None:
+    zones = references.document.zones
+    for name in (*entry.from_, entry.at):
+        if name in zones and zones[name].space:
+            found = f"zone {name} has an address space of its own, which nat64 does not reach"
+            references.report.error(entry.position, found, "name zones without `space:`")
 
 
 def overlaps(one: Span, other: Span) -> bool:

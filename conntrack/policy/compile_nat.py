@@ -112,7 +112,9 @@ def _nat64(lowering: Lowering, entry: Nat64, nat: NatRule) -> Match:
     nat.endpoint_independent = True
     if entry.ports is not None:
         nat.port_low, nat.port_high = entry.ports
-    match = Match(_from(lowering, entry), [int(nat.zone)], nat=nat)
+    zones = lowering.document.zones
+    origin = [number for number, name in enumerate(zones, 1) if not zones[name].space]
+    match = Match([number for number in _from(lowering, entry) if number in origin], [int(nat.zone)], nat=nat)
     match.version = 6
     match.source = lowering.selection(entry.source)
     match.schedule = lowering.schedule(entry.when)

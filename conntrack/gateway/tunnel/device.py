@@ -20,7 +20,7 @@ from conntrack.gateway.tunnel.errors import TunnelError
 
 NAME: Final = "pairwall64"
 
-_FILE: Final = Path("/dev/net/tun")
+FILE: Final = Path("/dev/net/tun")
 # linux/if_tun.h
 _TUNSETIFF: Final = 0x400454CA
 _IFF_TUN: Final = 0x0001
@@ -31,7 +31,7 @@ _IFF_TUN_EXCL: Final = 0x8000
 class Device(Exit):
     """Open from its making to `close`. TunnelError: this machine has no such devices, or it is there already."""
 
-    def __init__(self, file: Path = _FILE) -> None:
+    def __init__(self, file: Path = FILE) -> None:
         self.lost = 0  # packets that the kernel did not take
         self._file = -1
         try:
@@ -60,9 +60,9 @@ def refusal(error: OSError) -> str:
     """Why there is no device, and what to do."""
     start = f"nat64 needs the device {NAME}"
     if error.errno in (errno.ENOENT, errno.ENODEV, errno.ENXIO):
-        return f"{start}, and {_FILE} is not there: load the module tun, and let the service reach it (DeviceAllow=)"
+        return f"{start}, and {FILE} is not there: load the module tun, and let the service reach it (DeviceAllow=)"
     if error.errno in (errno.EPERM, errno.EACCES):
-        return f"{start}, and may not make it: CAP_NET_ADMIN is missing, or {_FILE} may not be opened"
+        return f"{start}, and may not make it: CAP_NET_ADMIN is missing, or {FILE} may not be opened"
     if error.errno == errno.EBUSY:
         return f"{start}, which is there already: another program, or another pairwall, has it"
     return f"{start}, which cannot be made: {error.strerror}"

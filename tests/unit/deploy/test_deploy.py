@@ -9,6 +9,7 @@ from pathlib import Path
 
 from conntrack.cli.main import COMMANDS
 from conntrack.gateway.fastpath import pins
+from conntrack.gateway.tunnel import device
 from conntrack.service.exits import BAD_CONFIGURATION, USAGE
 from conntrack.service.protocol import DEFAULT_SOCKET
 
@@ -50,6 +51,12 @@ def test_the_drop_in_adds_what_the_fast_path_needs_and_nothing_else() -> None:
     assert values["ExecStartPre"].count(str(pins.ROOT)) == 4
 
 
+def test_the_other_drop_in_gives_one_device_and_no_other() -> None:
+    lines = (ROOT / "systemd/pairwall.service.d/nat64.conf").read_text().splitlines()
+    settings = dict(line.split("=", 1) for line in lines if line and not line.startswith(("#", "[")))
+    assert settings == {"PrivateDevices": "no", "DevicePolicy": "closed", "DeviceAllow": f"{device.FILE} rw"}
+
+
 def test_unit_does_not_restart_what_a_restart_cannot_help() -> None:
     assert unit()["RestartPreventExitStatus"].split() == [str(USAGE), str(BAD_CONFIGURATION)]
 
@@ -76,7 +83,7 @@ def test_sysctls_are_those_that_the_daemon_asks_for() -> None:
 def test_install_names_files_that_exist() -> None:
     script = (ROOT / "deploy/install.sh").read_text()
     sources = re.findall(r'^    "(\S+) +/etc/\S+"$', script, re.MULTILINE)
-    assert len(sources) == 6
+    assert len(sources) == 7
     assert all((ROOT / source).is_file() for source in sources)
 
 

@@ -54,11 +54,11 @@ def test_what_follows_the_address_is_ignored() -> None:
     assert extract(IPv6Address("2001:db8:c000:221:0:5:6:7").packed, *parts("2001:db8::/32")) == HOST
 
 
-@pytest.mark.parametrize(
-    "address",
-    ["0.1.2.3", "10.0.0.1", "100.64.0.1", "100.127.255.255", "127.0.0.1", "169.254.1.1", "172.16.0.1", "172.31.255.255"]
-    + ["192.0.0.8", "192.168.1.1", "198.18.0.1", "198.19.255.255", "224.0.0.1", "240.0.0.1", "255.255.255.255"],
-)
+PRIVATE = """0.1.2.3 10.0.0.1 100.64.0.1 100.127.255.255 127.0.0.1 169.254.1.1 172.16.0.1 172.31.255.255 192.0.0.8
+192.168.1.1 198.18.0.1 198.19.255.255 224.0.0.1 240.0.0.1 255.255.255.255"""
+
+
+@pytest.mark.parametrize("address", PRIVATE.split())
 def test_the_well_known_prefix_stands_before_no_private_address(address: str) -> None:
     assert not is_global(IPv4Address(address).packed)
 

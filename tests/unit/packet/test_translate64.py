@@ -191,7 +191,9 @@ class TestToIPv6:
         assert len(back(four() / UDP(sport=53, dport=6000) / bytes(1233), 53, 5000, cut=True)) == 2
 
     def test_one_that_may_not_be_cut_is_not_either(self) -> None:
-        assert [len(raw) for raw in back(four(flags="DF") / UDP(sport=53, dport=6000) / bytes(1400), 53, 5000)] == [1448]
+        assert [len(raw) for raw in back(four(flags="DF") / UDP(sport=53, dport=6000) / bytes(1400), 53, 5000)] == [
+            1448
+        ]
 
     def test_whether_routers_may_fragment_it(self) -> None:
         assert may_fragment(decoded(wire(four() / UDP())))
@@ -202,4 +204,3 @@ class TestToIPv6:
         new = pair(SERVER6, CLIENT6, 53, 5000)
         [raw] = to_ipv6(packet, new, delta(packet.pair, new), 64, 0, False)
         assert len(raw) == 49
-

@@ -49,6 +49,7 @@ def test_the_examples_show_the_language() -> None:
         "Redirect",
         "OneToOne",
         "Exempt",
+        "Nat64",
     }
     assert {case.verdict for document in documents for case in document.tests} == {"accept", "drop", "reject"}
 
