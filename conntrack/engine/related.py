@@ -27,6 +27,8 @@ from conntrack.policy.builtins import ERRORS, NEIGHBOUR, RELATED
 DISCOVERY: Final = frozenset({133, 134, 135, 136})
 LISTENING: Final = frozenset({130, 131, 132, 143, 151, 152, 153})
 LINK_TYPES: Final = DISCOVERY | LISTENING
+#: ICMPv6 redirect: the gateway's own kernel may send it to its neighbours (as IPv4's), and follows nobody's
+REDIRECT6: Final = 137
 
 #: ICMP redirect: would have two hosts talk past the translation between them, so a translated flow gets none (kernel)
 REDIRECT: Final = 5
@@ -62,8 +64,9 @@ class Errors:
         zone_in: i64 = 0 if hook == OUTPUT else topology.zone_of(inbound)
         zone_out: i64 = topology.zone_of(outbound) if outbound else 0
         kind = int(packet.raw[packet.transport])
-        hops: i64 = 255 if kind in DISCOVERY else 1
-        if packet.protocol == ICMPV6 and hook != FORWARD and kind in LINK_TYPES and packet.hop_limit == hops:
+        hops: i64 = 1 if kind in LISTENING else 255
+        ours = kind in LINK_TYPES or (kind == REDIRECT6 and hook == OUTPUT)
+        if packet.protocol == ICMPV6 and hook != FORWARD and ours and packet.hop_limit == hops:
             if zone_in < 0 or zone_out < 0:
                 return state.refuse(packet, reason.NO_ZONE, zone_in, zone_out)
             state.by_built_in(NEIGHBOUR)

@@ -33,14 +33,19 @@ TABLE: Final[tuple[tuple[str, int, int, str], ...]] = (
     ("related", ACCEPT, reason.OK, "ICMP errors about a known connection, and connections that a helper expects"),
     ("invalid", DROP, reason.OK, "packets that fit no connection and may not begin one; counted by reason"),
     ("loopback", ACCEPT, reason.OK, "what the gateway sends to itself"),
-    ("neighbour", ACCEPT, reason.OK, "ICMPv6 130–136 and 143 on a link: neighbour discovery and group membership"),
+    (
+        "neighbour",
+        ACCEPT,
+        reason.OK,
+        "ICMPv6 130–136, 143, 151–153 on a link: neighbour discovery and group membership",
+    ),
     ("dhcp-client", ACCEPT, reason.OK, "DHCP and DHCPv6 between the gateway and the servers of a `dhcp: client` zone"),
     ("errors", ACCEPT, reason.OK, "ICMP errors that the gateway itself sends: packet too big, time exceeded, …"),
     ("no-zone", DROP, reason.NO_ZONE, "what comes from or leaves by an interface that no zone lists"),
 )
 
-#: ICMPv6 types between neighbours: MLD 130–132 and 143, discovery 133–136 (RFC 4890 §4.4.1)
-_NEIGHBOUR_TYPES: Final = ((130, 136), (143, 143))
+#: ICMPv6 types between neighbours: MLD 130–132 and 143, discovery 133–136, multicast routers 151–153 (RFC 4890 §4.4.1)
+_NEIGHBOUR_TYPES: Final = ((130, 136), (143, 143), (151, 153))
 #: error types: ICMP unreachable, time exceeded, parameter problem (RFC 792); ICMPv6 1–4 (RFC 4443)
 _ERRORS4: Final = ((3, 3), (11, 12))
 _ERRORS6: Final = ((1, 4),)

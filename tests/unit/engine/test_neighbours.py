@@ -71,3 +71,37 @@ def test_other_messages_do_not(kind: int) -> None:
     for hops in (1, 255):
         raw = message(kind, "fe80::5", "fd10::1", hops)
         assert host.engine.packet(raw, PREROUTING, LAN, 0, 0, host.now)[0] == DROP
+
+
+def test_the_gateway_s_own_redirect_leaves_and_nobody_else_s_comes_in() -> None:
+    """As IPv4's: its kernel tells a neighbour of a better way (RFC 4861 §8.2). A router follows no redirects."""
+    host = Host(RULES)
+    for hops, verdict in ((255, ACCEPT), (64, DROP)):
+        raw = message(137, "fe80::1", "fd10::5", hops)
+        assert host.engine.packet(raw, OUTPUT, 0, LAN, 0, host.now)[0] == verdict
+        assert host.engine.packet(raw, PREROUTING, LAN, 0, 0, host.now)[0] == DROP
+        assert host.engine.packet(raw, FORWARD, LAN, WAN, 0, host.now)[0] == DROP
+
+
+def test_members_report_with_a_router_alert_and_before_they_have_an_address() -> None:
+    """MLD always has a hop-by-hop header (RFC 2710 §3), and comes from :: while the address is tentative (RFC 3590)."""
+    host = Host(RULES)
+    for source in ("fe80::5", "::"):
+        raw = message(143, source, "ff02::16", 1)
+        alert = bytes((58, 0, 5, 2, 0, 0, 1, 0))
+        raw = raw[:4] + (len(raw) - 32).to_bytes(2, "big") + b"\0" + raw[7:40] + alert + raw[40:]
+        assert host.engine.packet(raw, PREROUTING, LAN, 0, 0, host.now)[0] == ACCEPT
+
+
+def test_an_address_is_probed_for_from_none() -> None:
+    """Duplicate address detection (RFC 4862 §5.4.2), in and out."""
+    host = Host(RULES)
+    raw = message(135, "::", "ff02::1:ff00:5", 255)
+    assert host.engine.packet(raw, PREROUTING, LAN, 0, 0, host.now)[0] == ACCEPT
+    assert host.engine.packet(raw, OUTPUT, 0, LAN, 0, host.now)[0] == ACCEPT
+
+
+def test_an_interface_without_a_zone_has_no_neighbours() -> None:
+    host = Host(RULES)
+    raw = message(135, "fe80::5", "fd10::1", 255)
+    assert host.engine.packet(raw, PREROUTING, 9, 0, 0, host.now)[0] == DROP

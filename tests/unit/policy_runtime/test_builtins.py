@@ -69,9 +69,9 @@ def test_loopback() -> None:
     assert name(between(0, 0, 6, 80)) == "loopback"
 
 
-@pytest.mark.parametrize("kind", [*range(128, 138), 143, 144])
+@pytest.mark.parametrize("kind", [*range(128, 138), 143, 144, *range(150, 155)])
 def test_neighbours_speak_with_the_gateway_but_not_through_it(kind: int) -> None:
-    neighbours = {*range(130, 137), 143}
+    neighbours = {*range(130, 137), 143, *range(151, 154)}
     expected = "neighbour" if kind in neighbours else "any -> any #1"
 
     assert name(between(LAN, 0, 58, kind << 8, version=6)) == expected
@@ -81,7 +81,8 @@ def test_neighbours_speak_with_the_gateway_but_not_through_it(kind: int) -> None
 
 
 @pytest.mark.parametrize(
-    ("protocol", "version", "errors"), [(1, 4, {3, 11, 12}), (58, 6, {1, 2, 3, 4, *range(130, 137), 143})]
+    ("protocol", "version", "errors"),
+    [(1, 4, {3, 11, 12}), (58, 6, {1, 2, 3, 4, *range(130, 137), 143, *range(151, 154)})],
 )
 def test_the_gateway_s_own_icmp_errors_leave(protocol: int, version: int, errors: set[int]) -> None:
     leaving = {
