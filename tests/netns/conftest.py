@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from conntrack.cli.lab.daemon import Daemon
+from conntrack.cli.lab.daemon import Daemon, client
 from conntrack.cli.lab.namespace import PREFIX, remove
 from conntrack.cli.lab.network import Network
 
@@ -39,9 +39,15 @@ def _swept() -> Iterator[None]:
 
 
 @pytest.fixture
-def net() -> Iterator[Network]:
+def offload(request: pytest.FixtureRequest) -> bool:
+    """Whether the links of `net` do checksums and segmentation, as hardware does; an indirect parameter."""
+    return bool(getattr(request, "param", False))
+
+
+@pytest.fixture
+def net(offload: bool) -> Iterator[Network]:
     """The five hosts, without a daemon."""
-    with Network() as network:
+    with Network(offload=offload) as network:
         yield network
 
 
@@ -61,3 +67,22 @@ def start(net: Network, backend: str, tmp_path: Path) -> Iterator[Start]:
             return stack.enter_context(Daemon(net.gateway, rules, tmp_path, *chosen, *options))
 
         yield starter
+
+
+@pytest.fixture
+def launch(net: Network, tmp_path: Path) -> Iterator[Start]:
+    """Starts daemons of the fast path one after the other, each with a folder of its own: launch(rules, *options).
+
+    prefix: a command that starts it. What they leave in the kernel goes at the end.
+    """
+    from tests.netns.fastpath import RULES
+
+    with contextlib.ExitStack() as stack:
+
+        def launcher(rules: str = RULES, *options: str, prefix: tuple[str, ...] = ()) -> Daemon:
+            folder = tmp_path / f"daemon{len(list(tmp_path.iterdir()))}"
+            folder.mkdir()
+            return stack.enter_context(Daemon(net.gateway, rules, folder, *options, prefix=prefix))
+
+        yield launcher
+    client(net.gateway, "unload")

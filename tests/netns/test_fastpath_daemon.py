@@ -2,87 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-import signal
 import socket
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from conntrack.cli.lab.daemon import Daemon, client
 from conntrack.cli.lab.network import CLIENT4, FAR4, OUTSIDE4, SERVER4, SERVER6, SHOP4, Network
 from conntrack.cli.lab.waiting import until
 from conntrack.gateway.fastpath import loader
-from tests.netns.conftest import BASE
+from tests.netns.fastpath import RULES, Launch, carried, drops, fast, flow, flows, status
 from tests.netns.talk import Talk
 
 BULK = 8 << 20
 
-RULES = (
-    BASE
-    + """\
-settings: {fastpath: tc, metrics: {listen: off}, timeouts: {udp: {unreplied: 2, replied: 3}}}
-nat:
-  - {name: internet, masquerade: wan, from: [lan], family: ipv4}
-  - {name: shop, forward: tcp/8080, at: wan, to: "192.168.10.20:80", hairpin: [lan]}
-policy:
-  lan -> wan: accept
-"""
-)
-
 pytestmark = pytest.mark.skipif(not loader.OBJECT.exists(), reason="this package was built without the fast path")
-
-Launch = Callable[..., Daemon]
-
-
-@pytest.fixture
-def launch(net: Network, tmp_path: Path) -> Iterator[Launch]:
-    """Starts daemons one after the other, each with a folder of its own."""
-    with contextlib.ExitStack() as stack:
-
-        def launcher(rules: str = RULES) -> Daemon:
-            folder = tmp_path / f"daemon{len(list(tmp_path.iterdir()))}"
-            folder.mkdir()
-            return stack.enter_context(Daemon(net.gateway, rules, folder))
-
-        yield launcher
-    client(net.gateway, "unload")
-
-
-def status(daemon: Daemon) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(daemon.ask("status", "-o", "json").stdout)["fastpath"]
-    return found
-
-
-def flows(daemon: Daemon) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads(daemon.ask("flows", "list", "-o", "json").stdout)
-    return found
-
-
-def flow(daemon: Daemon, port: int) -> dict[str, Any]:
-    """The flow with this source port."""
-    [found] = [one for one in flows(daemon) if one["original"].get("source_port") == port]
-    return found
-
-
-def fast(daemon: Daemon) -> set[int]:
-    """The source ports of all carried flows."""
-    return {one["original"]["source_port"] for one in flows(daemon) if one["path"] == "fast"}
-
-
-def drops(daemon: Daemon) -> dict[str, int]:
-    found: dict[str, int] = json.loads(daemon.ask("stats", "-o", "json").stdout)["drops"]
-    return found
-
-
-def carried(daemon: Daemon, talk: Talk) -> bool:
-    """Whether a talk is in the fast path now, after another exchange."""
-    talk.both()
-    return bool(flow(daemon, talk.port)["path"] == "fast")
 
 
 @pytest.mark.parametrize("server", [SERVER4, SERVER6])
@@ -227,52 +160,6 @@ def test_rules_that_forbid_a_connection_bring_it_back_under_the_daemons_eyes(net
         daemon.reload(RULES.replace("lan -> wan: accept", "lan -> wan: [{drop: tcp/80}, {accept: any}]"))
         assert not carried(daemon, talk)
         assert carried(daemon, other)
-
-
-def test_transfers_outlive_a_daemon_that_is_killed(net: Network, launch: Launch) -> None:
-    first = launch()
-    talks = [Talk(net.client, SERVER4, 1000 + number, net.server) for number in range(50)]
-    six = Talk(net.client, SERVER6, 80, net.server)
-    for talk in (*talks, six):
-        talk.both()
-    until(lambda: all(one["path"] == "fast" for one in flows(first)), "all are carried")
-    first.process.signal(signal.SIGKILL)
-    first.process.wait(5)
-    for talk in (*talks, six):
-        talk.both()
-    second = launch()
-    found = flows(second)
-    assert len(found) == 51
-    assert {one["path"] for one in found} == {"fast"}
-    assert {one["state"] for one in found} == {"ESTABLISHED"}
-    assert all(one["rule"].startswith("lan -> wan #1") for one in found)
-    for talk in (*talks, six):
-        talk.both()
-        talk.finish()
-    until(lambda: all(one["state"] == "TIME_WAIT" for one in flows(second)), "all are closed in order")
-    assert drops(second) == {}
-
-
-def test_an_orderly_end_leaves_nothing_unless_it_is_told_to(net: Network, launch: Launch) -> None:
-    first = launch()
-    first.stop()
-    assert "nothing to remove" in client(net.gateway, "unload").stdout
-    second = launch(RULES.replace("fastpath: tc", "fastpath: tc, fastpath-on-exit: keep"))
-    with Talk(net.client, SERVER4, 80, net.server) as talk:
-        assert carried(second, talk)
-        second.stop()
-        third = launch()
-        assert flow(third, talk.port)["path"] == "fast"
-        talk.both()
-        talk.finish()
-
-
-def test_unload_removes_what_a_killed_daemon_left(net: Network, launch: Launch) -> None:
-    daemon = launch()
-    daemon.process.signal(signal.SIGKILL)
-    daemon.process.wait(5)
-    assert "removed /run/pairwall/bpf/net" in client(net.gateway, "unload").stdout
-    assert "nothing to remove" in client(net.gateway, "unload").stdout
 
 
 def test_switched_off_it_says_so(net: Network, launch: Launch) -> None:
