@@ -12,6 +12,7 @@ from conntrack.engine.topology import Topology
 from conntrack.flow.connection import SOURCE_NAT as TRANSLATED
 from conntrack.flow.connection import Connection
 from conntrack.flow.ending import ADDRESS_GONE
+from conntrack.flow.expectation import Expectation
 from conntrack.policy.policy import Policy
 from conntrack.policy.runtime import MASQUERADE, SOURCE_NAT, Rule
 from conntrack.tracker.registry import Trackers
@@ -38,6 +39,8 @@ def swap(state: State, trackers: Trackers, policy: Policy) -> None:
     state.zone_population = [0] * len(policy.zones)
     for connection in state.table.connections():
         _renew(state, connection, numbers, rules)
+    for expectation in state.expectations.all():
+        _renumber(expectation, numbers)
 
 
 def _settle(state: State, trackers: Trackers, policy: Policy) -> None:
@@ -60,6 +63,16 @@ def _renew(state: State, connection: Connection, numbers: list[int], rules: dict
     rule = connection.rule
     if isinstance(rule, Rule):
         connection.rule = rules.get((rule.pair, rule.name), rule)
+
+
+def _renumber(expectation: Expectation, numbers: list[int]) -> None:
+    """Its zones by their new numbers; one of a zone that is gone admits nobody, and goes when its time is looked at."""
+    zone = numbers[expectation.zone] if expectation.zone >= 0 else -1
+    inside = numbers[expectation.zone_inside] if expectation.zone_inside >= 0 else -1
+    expectation.zone = zone
+    expectation.zone_inside = inside
+    if zone < 0 or inside < 0:
+        expectation.deadline = 0.0
 
 
 def move(state: State, topology: Topology, now: float) -> int:

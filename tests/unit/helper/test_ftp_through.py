@@ -405,3 +405,26 @@ class TestRetransmissions:
         assert talk.says(talk.client, self.LINE) == self.LINE
         assert talk.host.engine.expectations.count == 0
         assert [use.used for use in talk.host.engine.ports.uses()] == [1]
+
+
+class TestNewRules:
+    GUEST = "zones:\n  guest: {interfaces: [eth2], networks: [192.168.20.0/24]}"
+
+    def test_an_expectation_keeps_its_zones_where_they_get_other_numbers(self) -> None:
+        host = Host(RULES)
+        talk = login(host)
+        talk.says(talk.client, b"PORT 192,168,10,5,19,136\r\n")
+        host.reload(RULES.replace("zones:", self.GUEST))
+        [waiting] = host.engine.expectations.all()
+        zones = host.engine.policy.zones
+        assert (zones[waiting.zone].name, zones[waiting.zone_inside].name) == ("wan", "lan")
+
+    def test_an_expectation_of_a_zone_that_is_gone_admits_nobody(self) -> None:
+        host = Host(RULES)
+        talk = login(host)
+        talk.says(talk.client, b"PORT 192,168,10,5,19,136\r\n")
+        host.reload(RULES.replace("wan", "internet"))
+        [waiting] = host.engine.expectations.all()
+        assert not waiting.admits(bytes((198, 51, 100, 9)), 20, waiting.zone, host.now)
+        host.wait(301)
+        assert host.engine.expectations.count == 0
