@@ -103,6 +103,11 @@ class Host:
         self.pieces: list[bytes] = []  # all that the last packet was translated to by NAT64: fragments
         self._index = {zone: index for index, zone in enumerate(self.links, start=1)}
 
+    def forget(self) -> None:
+        """Begins anew, as if nothing had ever happened."""
+        self.now = 1000.0
+        self.engine = Engine(self.engine.policy, self.topology, Random(1))
+
     def wait(self, seconds: float) -> None:
         """Lets time pass, and what is due end."""
         self.now += seconds

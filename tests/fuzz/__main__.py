@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.fuzz.packets import REPAIRED, SEEDS
+from tests.fuzz.talks import SAID
 from tests.fuzz.targets import Target, targets
 
 BUILD = Path("build")
@@ -29,6 +30,12 @@ BATCH = 200
 def seeds(name: str, folder: Path) -> None:
     """Gives a target's corpus something to begin with."""
     folder.mkdir(parents=True, exist_ok=True)
+    if name.startswith(("helper", "talk")):
+        for number in range(len(SAID)):
+            for way in (0, 1):
+                said = bytes((1 - way, 2, (number + way) % len(SAID), 0))
+                (folder / f"said-{number}-{way}").write_bytes(bytes((way, 2, number, 0)) + said)
+        return
     for number, raw in enumerate(SEEDS):
         (folder / f"seed-{number}").write_bytes(seed(name, raw))
     if name == "rules":

@@ -11,7 +11,8 @@ from conntrack.engine.core import Engine
 from conntrack.flow.connection import ASSURED, CLOSING, DYING, HAIRPIN, Connection
 from conntrack.flow.eviction import ENDING, NO_QUEUE, UNASSURED
 from conntrack.flow.table import source_of
-from conntrack.nat.endpoint import outside_port
+from conntrack.nat.blocks import Block
+from conntrack.nat.endpoint import PORTED, outside_port
 from conntrack.nat.mapping import Mapping
 from conntrack.nat.use import PortUse
 
@@ -88,6 +89,13 @@ def _ports(engine: Engine, connections: list[Connection]) -> None:
             held[int(mapping.use.protocol), mapping.use.address, int(mapping.port)] += 1
         elif isinstance(mapping, PortUse):
             held[int(mapping.protocol), mapping.address, int(outside_port(connection.reply.key))] += 1
+        elif isinstance(mapping, Block) and int(connection.protocol) in PORTED:
+            held[int(connection.protocol), mapping.address, int(outside_port(connection.reply.key))] += 1
+    for expectation in engine.expectations.all():
+        mapping = expectation.hold
+        if isinstance(mapping, Mapping):
+            references[mapping] += 1
+            held[int(mapping.use.protocol), mapping.use.address, int(mapping.port)] += 1
     assert all(mapping.references == count for mapping, count in references.items())
     uses = {(int(use.protocol), use.address): use for use in engine.ports.uses()}
     for (protocol, address, port), count in held.items():
@@ -114,4 +122,5 @@ def empty(engine: Engine) -> None:
     assert [port for use in ports.uses() for port in use.exclusive] == []
     assert not ports._mappings
     assert not ports._open
+    assert not ports.blocks.subscribers
     assert table.wheel.next_due() == float("inf")

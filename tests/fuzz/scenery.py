@@ -50,7 +50,8 @@ zones:{_ZONES}
 nat:
   - {{name: net, one-to-one: 203.0.113.0/28, at: wan, to: 192.168.10.0/28, hairpin: lan}}
   - {{name: six, one-to-one: "2001:db8:77::/64", at: wan, to: "fd10::/64", mapping: checksum-neutral}}
-  - {{name: pool, source-nat: 203.0.113.20-203.0.113.22, at: wan, from: guest}}
+  - {{name: pool, source-nat: 203.0.113.20-203.0.113.22, at: wan, from: guest,
+     port-blocks: {{size: 64, per-subscriber: 1, connections: 4}}}}
 {_POLICY}""",
     # nothing is translated, hardly anything admitted
     f"version: 1\nsettings: {{connections: {MOST}}}\nzones:{_ZONES}\npolicy:\n  lan -> guest: accept\n",

@@ -12,6 +12,7 @@ from functools import partial
 from time import gmtime
 
 from conntrack.cli.capture import CaptureError, pcap, pcapng
+from conntrack.helper.registry import HELPERS
 from conntrack.packet.checksum import ones_sum
 from conntrack.packet.errors import Malformed
 from conntrack.packet.pieces import read_piece
@@ -21,6 +22,7 @@ from conntrack.policy.compile import compile_policy
 from conntrack.policy.load import load_text
 from conntrack.policy.problems import PolicyError
 from conntrack.tracker.registry import Trackers
+from tests.fuzz import talks
 from tests.fuzz.gateway import engine
 from tests.fuzz.invariants import LONGEST
 from tests.fuzz.steps import Steps
@@ -129,7 +131,11 @@ def spoiled_piece(body: bytes) -> bytes:
 
 
 def targets() -> dict[str, Target]:
-    """Every target by name; decoders and trackers come from their registries, so that none can be forgotten."""
+    """Every target by name; decoders, trackers and helpers come from their registries: none can be forgotten."""
     found: dict[str, Target] = {f"decoder-{name}": partial(decoder, decode) for name, decode in DECODERS}
     found |= {f"tracker-{name}": partial(tracker, name) for name in Trackers().by_name}
+    found |= {f"helper-{helper.name()}": partial(talks.alone, helper) for helper in HELPERS}
+    found |= {
+        f"talk-{helper.name()}": partial(talks.through, helper) for helper in HELPERS if talks.can_be_named(helper)
+    }
     return found | {"rules": rules, "capture": capture, "reassembly": reassembly, "engine": engine}
