@@ -32,7 +32,7 @@ Exit code 1: no flow matched.
 COLUMNS = (
     Column("ID", lambda flow: flow["id"], right=True),
     Column("PROTO", lambda flow: flow["protocol"]),
-    Column("STATE", lambda flow: flow["state"]),
+    Column("STATE", lambda flow: flow["state"] + (" RELATED" if flow["related"] else "")),
     Column("SOURCE", lambda flow: pair_text(flow["original"])[0]),
     Column("DESTINATION", lambda flow: pair_text(flow["original"])[1]),
     Column("LEAVES AS", translated_text),
@@ -57,7 +57,7 @@ FILTERS = {
     "rule": "part of the deciding rule's name or place",
     "mark": "packet mark",
     "family": "ipv4 or ipv6",
-    "status": "assured, replied, unreplied, source-nat or destination-nat",
+    "status": "assured, replied, unreplied, related, helped, source-nat or destination-nat",
 }
 
 

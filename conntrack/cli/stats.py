@@ -78,6 +78,11 @@ def rows(stats: Item) -> list[tuple[str, object]]:
         lines.append((f"  {protocol}", ", ".join(f"{state.lower()} {count}" for state, count in states.items())))
     lines.append(("created", stats["created"]))
     lines += [(f"  ended: {reason}", count) for reason, count in stats["ended"].items()]
+    expected = stats["expectations"]
+    if any(expected.values()):
+        lines.append(
+            ("expected", f"{expected['waiting']} waiting, {expected['met']} came, {expected['refused']} refused")
+        )
     lines.append(("packets", "accepted / dropped / rejected, bytes passed"))
     lines += [(f"  {row['from'] or '-'} -> {row['to'] or '-'}", pair_text(row)) for row in stats["packets"]]
     lines.append(("not passed", sum(stats["drops"].values())))

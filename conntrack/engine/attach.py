@@ -24,9 +24,7 @@ def attach(state: State, connection: Connection, rule: Rule) -> None:
     asked = port_of(connection.original.key)
     answering = source_port_of(connection.reply.key)
     for helped in rule.helped:
-        if helped.protocol != 0 and helped.protocol != connection.protocol:
-            continue
-        if helped.low <= asked <= helped.high or helped.low <= answering <= helped.high:
+        if helped.reads(connection.protocol, asked) or helped.reads(connection.protocol, answering):
             converse(state, connection, helped.helper)
             if connection.status & HELPED:
                 return

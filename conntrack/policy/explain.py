@@ -23,7 +23,7 @@ from conntrack.policy.runtime import ACCEPT, DROP, REDIRECT, SELF, NatRule, Quer
 class Step(NamedTuple):
     """A phase, what came of it, and the rules in it that did not match, in the order in which they were considered."""
 
-    phase: str  # zones, destination NAT, policy, source NAT
+    phase: str  # zones, destination NAT, policy, source NAT, helper
     text: str
     passed: list[Passed]
 
@@ -60,6 +60,9 @@ def _steps(policy: Policy, course: Course) -> Iterator[Step]:
     yield Step("policy", _decision(course.rule), passed.rules(policy, course))
     if course.rule.action == ACCEPT:
         yield Step("source NAT", _source(course), passed.source_nat(policy, course))
+        reader = _helper(course)
+        if reader:
+            yield Step("helper", f"{reader} reads it, and lets in what it announces", [])
 
 
 def _ends(policy: Policy, query: Query) -> str:
@@ -96,6 +99,14 @@ def _source(course: Course) -> str:
     if course.stranded:
         return "none, so it is dropped (nat-required): beyond its address space, its source stands for another host"
     return "none: no rule matches, or one exempts it" if course.departure is None else f"by {course.departure.why()}"
+
+
+def _helper(course: Course) -> str:
+    """The first helper that reads it, by the port that was asked for or the one that it is translated to."""
+    for helped in course.rule.helped:
+        if any(helped.reads(query.protocol, query.destination_port) for query in (course.arrived, course.query)):
+            return helped.helper
+    return ""
 
 
 def _asked(course: Course) -> str:

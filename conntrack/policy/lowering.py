@@ -22,6 +22,7 @@ from conntrack.policy.schedules import Schedule
 from conntrack.policy.selection import Selection
 from conntrack.policy.sets import NetworkSet
 from conntrack.policy.values import ANY_PROTOCOL, Addresses, Log, Rate, Span, Traffic, Window
+from conntrack.policy.wellknown import HELPER_PROTOCOLS
 
 #: sets of more intervals are asked for every connection instead of being written into every table
 LARGEST_IN_TABLE: Final = 256
@@ -101,11 +102,12 @@ class Lowering:
         return tuple(dict.fromkeys([*named, *needed]))
 
     def helped(self, words: tuple[str, ...], named: Sequence[str] = ()) -> tuple[HelperPorts, ...]:
-        """Which connections they read: a service's its own ports, one that is named whatever the rule accepts."""
+        """Which connections they read: a service's its own ports, one that is named all that the rule accepts."""
         of_services = [
             HelperPorts(kind.helper, kind.protocol, kind.low, kind.high) for kind in self.traffic(words) if kind.helper
         ]
-        return (*[HelperPorts(name, 0, 0, 65535) for name in named], *of_services)
+        everywhere = [HelperPorts(name, protocol, 0, 65535) for name in named for protocol in HELPER_PROTOCOLS[name]]
+        return (*everywhere, *of_services)
 
     def _select(self, chosen: Addresses) -> Selection:
         inside, inside_sets = self._split(chosen.spans, chosen.sets)

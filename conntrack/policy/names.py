@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from conntrack.policy import hours, services
+from conntrack.policy import hours, services, wellknown
 from conntrack.policy.problems import Wrong, did_you_mean
 from conntrack.policy.units import text
 from conntrack.policy.values import Pair
@@ -17,7 +17,7 @@ from conntrack.policy.values import Pair
 ZONE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,30}", re.ASCII)
 SET: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,62}", re.ASCII)
 #: application helpers there are
-HELPERS: Final = ("ftp", "tftp", "sip", "h323", "pptp")
+HELPERS: Final = tuple(wellknown.HELPER_PROTOCOLS)
 RULE_LENGTH: Final = 64
 
 

@@ -93,13 +93,17 @@ class Query:
 
 
 class HelperPorts:
-    """Of a rule's connections, those that a helper reads: of a protocol (0: any) to ports low–high."""
+    """Of a rule's connections, those that a helper reads: of a protocol, to ports low–high."""
 
     def __init__(self, helper: str, protocol: int, low: int, high: int) -> None:
         self.helper = helper
         self.protocol: i64 = protocol
         self.low: i64 = low
         self.high: i64 = high
+
+    def reads(self, protocol: i64, port: i64) -> bool:
+        """Whether it reads a connection to this port."""
+        return protocol == self.protocol and self.low <= port <= self.high
 
 
 class Rule:

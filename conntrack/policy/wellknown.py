@@ -55,7 +55,7 @@ SERVICES: Final[dict[str, tuple[str, str]]] = {
     "sieve": ("tcp/4190", "mail filter scripts"),
     "xmpp-client": ("tcp/5222", "chat, clients"),
     "xmpp-server": ("tcp/5269", "chat, between servers"),
-    "irc": ("tcp/6667", "chat"),
+    "irc": ("tcp/6667", "chat; `helper: irc` follows files and chats from user to user (DCC)"),
     "ircs": ("tcp/6697", "chat over TLS"),
     # files and printing
     "ftp": ("tcp/21", "files; its data connections are followed by a helper"),
@@ -128,8 +128,11 @@ SERVICES: Final[dict[str, tuple[str, str]]] = {
     "steam": ("udp/27015-27050 tcp/27015-27050", "Steam"),
 }
 
-#: services whose further connections only a helper can foresee: name → helper
-HELPERS: Final = {"ftp": "ftp", "tftp": "tftp", "sip": "sip", "h323": "h323", "pptp": "pptp"}
+#: application helpers and the IP protocols of the connections that they read, as helper/registry.py has them
+HELPER_PROTOCOLS: Final = {"ftp": (6,), "irc": (6,), "pptp": (6,), "rtsp": (6,), "sip": (6, 17), "tftp": (17,)}
+
+#: services whose further connections only a helper can foresee: name → helper. Not IRC: its helper lets anybody in.
+HELPERS: Final = {"ftp": "ftp", "pptp": "pptp", "rtsp": "rtsp", "sip": "sip", "tftp": "tftp"}
 
 #: protocols that may be written by name; those with ports also as `tcp/443`
 PROTOCOLS: Final = {

@@ -11,7 +11,7 @@ import ipaddress
 from collections.abc import Callable
 from typing import Any, Final
 
-from conntrack.flow.connection import ASSURED, DESTINATION_NAT, SEEN_REPLY, SOURCE_NAT, Connection
+from conntrack.flow.connection import ASSURED, DESTINATION_NAT, HELPED, RELATED, SEEN_REPLY, SOURCE_NAT, Connection
 from conntrack.service.names import WITH_PORTS, protocol_number
 from conntrack.service.protocol import USAGE, Item, Refused
 
@@ -36,6 +36,8 @@ STATUS: Final[dict[str, tuple[int, int]]] = {
     "assured": (ASSURED, 0),
     "replied": (SEEN_REPLY, 0),
     "unreplied": (0, SEEN_REPLY),
+    "related": (RELATED, 0),
+    "helped": (HELPED, 0),
     "source-nat": (SOURCE_NAT, 0),
     "destination-nat": (DESTINATION_NAT, 0),
 }

@@ -22,12 +22,25 @@ def stats(engine: Engine, state_name: Callable[[int, int], str], zone_name: Call
         "connections": {"count": len(table), "limit": table.limit, "by_protocol": population(engine, state_name)},
         "created": int(table.created),
         "ended": {name: count for (name, _meaning), count in zip(ENDINGS, counters.ended, strict=True) if count},
+        "expectations": expectations(engine),
         "packets": by_pair(engine, zone_name),
         "drops": {
             name: counters.reasons[number]
             for number, (name, _meaning) in REASONS.items()
             if number != OK and counters.reasons[number]
         },
+    }
+
+
+def expectations(engine: Engine) -> Item:
+    """Connections that helpers foresee: `refused` is what they found and what may not be opened."""
+    found = engine.expectations
+    return {
+        "waiting": int(found.count),
+        "created": int(found.created),
+        "met": int(found.met),
+        "expired": int(found.expired),
+        "refused": int(found.refused),
     }
 
 

@@ -37,6 +37,12 @@ class TrafficCollector(Collector):
         ended = zip(ENDINGS, engine.counters.ended, strict=True)
         rows: Iterator[Row] = (((name,), count) for (name, _meaning), count in ended)
         yield counter("connections_closed", "Connections that left the table, by reason.", ("reason",), rows)
+        yield plain_gauge(
+            "expectations",
+            "Connections that helpers foresee and that have not come yet.",
+            int(engine.expectations.count),
+        )
+        yield counter("expectation_events", "What became of them.", ("event",), self._expectations())
         yield from self._packets()
         yield counter("dropped_packets", "Packets that were not passed, by reason.", ("reason",), self._reasons())
 
@@ -46,6 +52,13 @@ class TrafficCollector(Collector):
                 name = self._state_name(protocol, state)
                 if count or name:
                     yield (protocol_name(protocol), name.lower()), count
+
+    def _expectations(self) -> Iterator[Row]:
+        found = self._engine.expectations
+        yield ("created",), int(found.created)
+        yield ("met",), int(found.met)
+        yield ("expired",), int(found.expired)
+        yield ("refused",), int(found.refused)
 
     def _packets(self) -> Iterator[Metric]:
         counters = self._engine.counters

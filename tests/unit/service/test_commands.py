@@ -209,6 +209,7 @@ def test_stats(scene: Scene) -> None:
     }
     assert stats["created"] == 3
     assert stats["drops"] == {"policy-drop": 1}
+    assert stats["expectations"] == {"waiting": 0, "created": 0, "met": 0, "expired": 0, "refused": 0}
     pairs = {(row["from"], row["to"]): row for row in stats["packets"]}
     assert pairs["lan", "wan"] == {"from": "lan", "to": "wan", "accepted": 2, "dropped": 1, "rejected": 0, "bytes": 68}
 
