@@ -5,9 +5,11 @@
     icmp 192.168.10.5 > 203.0.113.77 echo-request id=7
     icmp 198.51.100.9 > 198.51.100.2 time-exceeded about udp 198.51.100.2:5000 > 203.0.113.77:33434
     protocol-47 192.168.10.5 > 203.0.113.77 dscp=8
+    tcp 192.168.10.5:40000 > 203.0.113.77:21 PSH+ACK seq=1001 ack=9001 says=PORT_192,168,10,5,19,136
 
-Bytes are made and read by scapy, so that our own decoder is not its own witness. `broken` at the end of a line spoils
-the transport checksum; `describe` says `BAD CHECKSUM` of a packet whose checksums are not what scapy computes.
+`says` is a line of text as payload, with _ for a blank; its end (CR LF) is not written. Bytes are made and read by
+scapy, so that our own decoder is not its own witness. `broken` at the end of a line spoils the transport checksum;
+`describe` says `BAD CHECKSUM` of a packet whose checksums are not what scapy computes.
 """
 
 from __future__ import annotations
@@ -94,7 +96,21 @@ def _build(text: str) -> Packet:
         body = Raw(bytes(8))
     if about:
         return head / body / Raw(bytes(_build(about)))
-    return head / body / Raw(bytes(int(values.get("length", 0))))
+    said = values.get("says")
+    return head / body / Raw(bytes(int(values.get("length", 0))) if said is None else spoken(said))
+
+
+def spoken(said: str) -> bytes:
+    """The payload that `says` stands for."""
+    return said.replace("_", " ").encode() + b"\r\n"
+
+
+def _said(payload: bytes) -> str:
+    """A payload as `says`, "" where it is not a line of text."""
+    line = payload.removesuffix(b"\r\n")
+    if line == payload or not line.isascii() or not line.decode().isprintable():
+        return ""
+    return " says=" + line.decode().replace(" ", "_")
 
 
 def _split(end: str) -> tuple[str, int]:
@@ -155,7 +171,8 @@ def _text(read: Packet) -> str:
     if TCP in read and isinstance(layer, TCP):
         flags = "+".join(name for name, letter in _FLAGS.items() if letter in str(layer.flags)) or "NONE"
         segment = dict(layer.options).get("MSS")
-        return f"tcp {_ends(read, six, layer.sport, layer.dport)} {flags}" + (f" mss={segment}" if segment else "")
+        offer = f" mss={segment}" if segment else ""
+        return f"tcp {_ends(read, six, layer.sport, layer.dport)} {flags}{offer}{_said(bytes(layer.payload))}"
     if isinstance(layer, UDP):
         return f"udp {_ends(read, six, layer.sport, layer.dport)}"
     if isinstance(layer, ICMP):

@@ -35,6 +35,8 @@ policy:
   lan -> self: accept
 """
 )
+#: a second address of the client: longer to write than the gateway's, so that lines change their length
+LONGER = "192.168.10.155"
 CONTENT = bytes(range(256)) * 2000
 
 PASSIVE = ("--ftp-pasv", "--no-ftp-skip-pasv-ip")
@@ -101,10 +103,12 @@ def fetch(client: Namespace, server: str, tmp_path: Path, *options: str) -> str:
 @pytest.mark.parametrize("server", [FAR4, FAR6], ids=["ipv4", "ipv6"])
 def test_ftp_in_every_way_from_behind_the_gateway(net: Network, start: Start, tmp_path: Path, server: str) -> None:
     daemon = start(RULES)
+    net.client.ip(f"address add {LONGER}/24 dev eth0")
     with vsftpd(net.far, tmp_path):
         for way, options in WAYS.items():
             if server == FAR4 or way.startswith("E"):
-                said = fetch(net.client, server, tmp_path, *options)
+                own = ("--interface", LONGER) if server == FAR4 else ()
+                said = fetch(net.client, server, tmp_path, *own, *options)
                 assert f"> {way}" in said, said
     flows = json.loads(daemon.ask("flows", "list", "--status", "related", "-o", "json").stdout)
     assert len(flows) == (4 if server == FAR4 else 2)

@@ -58,6 +58,7 @@ STATS: Item = {
     "connections": {"count": 3, "limit": 0, "by_protocol": {"tcp": {"SYN_SENT": 2}, "udp": {"UNREPLIED": 1}}},
     "created": 3,
     "ended": {"timeout": 1},
+    "expectations": {"waiting": 1, "created": 5, "met": 3, "expired": 1, "refused": 2},
     "packets": [{"from": "lan", "to": "wan", "accepted": 2, "dropped": 1, "rejected": 0, "bytes": 6800}],
     "drops": {"no-rule": 1, "policy-drop": 5},
 }
@@ -165,6 +166,7 @@ def test_stats(ask: Run, script: Script) -> None:
     assert found["tcp"] == "syn_sent 2"
     assert found["lan -> wan"] == "2 / 1 / 0, 6.8kB"
     assert found["not passed"] == "6"
+    assert found["expected"] == "1 waiting, 3 came, 2 refused"
     shown = ask("stats").out
     assert shown.index("policy-drop") < shown.index("no-rule")  # the worst first
     assert json.loads(ask("stats", "-o", "json").out) == STATS
