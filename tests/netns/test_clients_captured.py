@@ -45,7 +45,7 @@ policy:
 """
 )
 #: tshark: judge every checksum
-JUDGED = ("ip.check_checksum:TRUE", "tcp.check_checksum:TRUE", "udp.check_checksum:TRUE", "sctp.checksum:CRC32C")
+JUDGED = ("ip.check_checksum:TRUE", "tcp.check_checksum:TRUE", "udp.check_checksum:TRUE", "sctp.checksum:CRC 32c")
 JUDGE = tuple(word for option in JUDGED for word in ("-o", option))
 #: fields that say how a checksum was found: 0 bad, 1 good, 2 not judged
 STATUS = tuple(f"{name}.checksum.status" for name in ("ip", "tcp", "udp", "icmp", "icmpv6", "sctp"))
