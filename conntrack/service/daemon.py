@@ -85,11 +85,13 @@ class Daemon:
         self._lost_logs = lost_logs
         self._notifier = Notifier()
         self._ended = asyncio.Event()
+        self._running: Running | None = None
 
     async def run(self) -> int:
         """Starts, waits for the end, undoes everything."""
         try:
             async with contextlib.AsyncExitStack() as undo:
+                self._catch_signals()
                 undo.callback(self._notifier.close)
                 loop = await self._start(undo)
                 memory.take_over()
@@ -124,7 +126,7 @@ class Daemon:
         undo.callback(loop.stop)
         undo.push_async_callback(self._remove_hooks)
         await host.install(wanted(self._rules.document))
-        self._catch_signals(running)
+        self._running = running
         logger.info("started: %s", running.status.line())
         self._notifier.ready(running.status.line())
         return loop
@@ -149,11 +151,16 @@ class Daemon:
         except HookError as error:
             logger.error("hook rules are still in the kernel: %s", error)
 
-    def _catch_signals(self, running: Running) -> None:
+    def _catch_signals(self) -> None:
+        """From the first moment on: one that comes while it starts ends it as soon as there is something to undo."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._ended.set)
-        loop.add_signal_handler(signal.SIGHUP, running.reload)
+        loop.add_signal_handler(signal.SIGHUP, self._hang_up)
+
+    def _hang_up(self) -> None:
+        if self._running is not None:  # before, the rules have just been read
+            self._running.reload()
 
     async def _wait(self, loop: PacketLoop) -> int:
         """Until a signal comes (OK) or the queue is lost (FAILED: whoever started us should do it again)."""

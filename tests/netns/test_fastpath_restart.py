@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import signal
 import socket
+import sys
 import threading
 import time
+from pathlib import Path
 from typing import Self
 
 import pytest
 
+import conntrack
 from conntrack.cli.lab import probes
 from conntrack.cli.lab.daemon import client
 from conntrack.cli.lab.network import SERVER4, SERVER6, Network
+from conntrack.cli.lab.process import Process
 from conntrack.cli.lab.waiting import until
-from conntrack.gateway.fastpath import loader
-from tests.netns.fastpath import RULES, Launch, carried, drops, fast, flow, flows
+from conntrack.gateway.fastpath import loader, pins
+from tests.netns.fastpath import RULES, Launch, carried, drops, fast, flow, flows, status
 from tests.netns.streams import Streams
 from tests.netns.talk import Talk
 
@@ -132,3 +136,71 @@ def test_unload_removes_what_a_killed_daemon_left(net: Network, launch: Launch) 
     daemon.process.wait(5)
     assert "removed /run/pairwall/bpf/net" in client(net.gateway, "unload").stdout
     assert "nothing to remove" in client(net.gateway, "unload").stdout
+
+
+def test_another_limit_of_connections_loses_none(net: Network, launch: Launch) -> None:
+    """The maps are of another size then: what was in the old ones moves."""
+    first = launch(RULES.replace("fastpath: tc", "fastpath: tc, connections: 1000"))
+    talks = [Talk(net.client, SERVER4, 1000 + number, net.server) for number in range(20)]
+    talks.append(Talk(net.client, SERVER6, 80, net.server))
+    with Streams(talks) as streams:
+        until(lambda: len(fast(first)) == len(talks), "all are carried")
+        first.process.signal(signal.SIGKILL)
+        first.process.wait(5)
+        second = launch(RULES.replace("fastpath: tc", "fastpath: tc, connections: 5000"))
+        assert len(flows(second)) == len(talks)
+        assert status(second)["connections"]["limit"] == 5000
+        until(lambda: len(fast(second)) == len(talks), "all are carried in the new maps")
+        assert streams.drain()
+        streams.finish()
+    until(lambda: {one["state"] for one in flows(second)} == {"TIME_WAIT"}, "all are closed in order")
+    assert drops(second) == {}
+
+
+def run_words(folder: Path, rules: str = RULES) -> list[str]:
+    """`pairwall run`, with its files in a folder."""
+    (folder / "rules.yaml").write_text(rules)
+    where = ["--rules", str(folder / "rules.yaml"), "--control", str(folder / "control.sock")]
+    return [sys.executable, "-P", "-m", "conntrack.cli.main", "run", *where, "--set-sysctls"]
+
+
+def ours() -> dict[str, str]:
+    """Makes another process import the package that this one did."""
+    return {"PYTHONPATH": str(Path(conntrack.__file__).parents[1])}
+
+
+def test_told_to_end_while_it_starts_it_leaves_nothing(net: Network, tmp_path: Path) -> None:
+    with net.gateway.entered():
+        here = pins.folder()
+    process = Process(net.gateway, run_words(tmp_path), tmp_path / "log", ours())
+    until(here.exists, "it has begun to load the fast path")
+    process.signal(signal.SIGTERM)
+    assert process.wait(15) == 0, process.output()
+    assert not here.exists()
+    assert "pairwall" not in net.gateway.run("iptables-save").stdout
+
+
+def test_a_second_instance_leaves_the_first_ones_fast_path_alone(net: Network, launch: Launch, tmp_path: Path) -> None:
+    daemon = launch()
+    other = tmp_path / "other"
+    other.mkdir()
+    with Talk(net.client, SERVER4, 80, net.server) as talk:
+        assert carried(daemon, talk)
+        with Process(net.gateway, run_words(other), other / "log", ours()) as second:
+            assert second.wait(20) != 0, second.output()
+        assert flow(daemon, talk.port)["path"] == "fast"
+        assert carried(daemon, talk)
+
+
+def test_without_the_privilege_it_says_so_and_judges_everything_itself(net: Network, launch: Launch) -> None:
+    net.gateway.sysctl(ipv4__ip_forward=1, ipv6__conf__all__forwarding=1)
+    sets = (f"--{name}=-all,+net_admin,+dac_override" for name in ("bounding-set", "inh-caps", "ambient-caps"))
+    daemon = launch(prefix=("setpriv", "--no-new-privs", *sets))
+    with Talk(net.client, SERVER4, 80, net.server) as talk:
+        assert not carried(daemon, talk)
+        found = status(daemon)
+        assert not found["active"]
+        assert "CAP_BPF" in found["why"]
+        assert "CAP_BPF" in daemon.ask("status").stdout
+        talk.finish()
+    assert drops(daemon) == {}

@@ -99,8 +99,14 @@ class Connections:
     def recall_many(self, pairs: list[tuple[bytes, bytes]]) -> list[Recalled | None]:
         """The same for many (original key, reply key)."""
         slots = [self._stateful(original) for original, _ in pairs]
-        self._freeze([_PAIR.pack(flow.slot, flow.owner) for flow in slots if flow is not None])
+        self.freeze([(flow.slot, flow.owner) for flow in slots if flow is not None])
         return [self._take(original, reply, flow) for (original, reply), flow in zip(pairs, slots, strict=True)]
+
+    def freeze(self, states: list[tuple[int, int]]) -> None:
+        """Stops packets of these (slot, owner): from now on they are left to the slow path."""
+        slots = [_PAIR.pack(slot, owner) for slot, owner in states]
+        for at in range(0, len(slots), layout.FREEZES):
+            self._freezer.run(_LINK_HEADER + b"".join(slots[at : at + layout.FREEZES]))
 
     def _of(self, key: bytes) -> KernelMap:
         return self._flows4 if len(key) == 14 else self._flows6
@@ -152,11 +158,6 @@ class Connections:
 
     def _stateful(self, key: bytes) -> Flow | None:
         return self.look(key) if key[0] == TCP else None
-
-    def _freeze(self, slots: list[bytes]) -> None:
-        """Stops packets of these (slot, owner): from now on they are left to the slow path."""
-        for at in range(0, len(slots), layout.FREEZES):
-            self._freezer.run(_LINK_HEADER + b"".join(slots[at : at + layout.FREEZES]))
 
     def _take(self, original_key: bytes, reply_key: bytes, flow: Flow | None) -> Recalled | None:
         flows = self._of(original_key)

@@ -67,6 +67,13 @@ def load(path: Path, capacity: int, pins: Path | None = None, xdp: bool = False)
         opened.close()
 
 
+def pin(maps: FlowMaps, pins: Path) -> None:
+    """Pins maps there, in the place of any that are."""
+    for name, one in zip(_NAMES, maps.all(), strict=True):
+        (pins / name).unlink(missing_ok=True)
+        one.pin(pins / name)
+
+
 def expected(capacity: int) -> dict[str, Shape]:
     """The shape of each map, for so many connections."""
     sizes = {

@@ -92,8 +92,12 @@ class FlowMaps(Connections):
         """XDP leaves packets of this way to tc from now on."""
         self._links.put(INDEX.pack(link), bytes(layout.LINK.size))
 
+    def all(self) -> tuple[KernelMap, ...]:
+        """Every map, in the order of the constructor."""
+        return self._flows4, self._flows6, self._tcp, self._settings, self._links, self._punts
+
     def close(self) -> None:
         """Gives all descriptors back; what is pinned or attached stays."""
-        for one in (self._flows4, self._flows6, self._tcp, self._settings, self._links, self._punts):
+        for one in self.all():
             one.close()
         self._freezer.close()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import fcntl
 import os
 import socket
 import subprocess
@@ -44,6 +45,20 @@ def made(root: Path = ROOT) -> Path:
         remedy = f"the daemon's user must own {root}, as systemd/pairwall.service.d/fastpath.conf has it"
         raise FastPathError(f"cannot make {here} ({error.strerror})", remedy, error.errno or 0) from error
     return here
+
+
+def claimed(here: Path) -> int:
+    """A descriptor that holds the folder for this process until it is closed. FastPathError: another process has it."""
+    held = os.open(here, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(held)
+        remedy = "stop the one, or set `fastpath: off` for the other"
+        raise FastPathError(
+            "another daemon has the fast path of this network namespace", remedy, error.errno or 0
+        ) from error
+    return held
 
 
 def ready(root: Path = ROOT) -> None:

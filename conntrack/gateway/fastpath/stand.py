@@ -7,10 +7,12 @@ Everything here may take tens of milliseconds: it has no place in the thread tha
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
 from pathlib import Path
 
-from conntrack.gateway.fastpath import attach, drivers, loader, pins, posts
+from conntrack.gateway.fastpath import attach, drivers, loader, migration, pins, posts
 from conntrack.gateway.fastpath.errors import FastPathError
 from conntrack.gateway.fastpath.posts import Posts
 from conntrack.gateway.links.snapshot import Link, Snapshot
@@ -22,16 +24,20 @@ class Stand:
     """One loaded object. `refusals`: interface name → why the tc program is not there; `not_by_xdp`: the same of XDP,
     for what comes in; `not_sent`: why XDP leaves what is to leave by that interface to tc.
 
-    virtual: XDP on veth, for tests. without_xdp: why there is none.
+    held: a descriptor that is closed at the end (pins.claimed). virtual: XDP on veth, for tests. without_xdp: why there
+    is none.
     """
 
-    def __init__(self, loaded: loader.Loaded, here: Path, virtual: bool = False, without_xdp: str = "") -> None:
+    def __init__(
+        self, loaded: loader.Loaded, here: Path, held: int, virtual: bool = False, without_xdp: str = ""
+    ) -> None:
         self.maps = loaded.maps
         self.adopted = loaded.adopted
         self.refusals: dict[str, str] = {}
         self.not_by_xdp: dict[str, str] = {}
         self.not_sent: dict[str, str] = {}
         self._here = here
+        self._held = held
         self._virtual = virtual
         self._without_xdp = without_xdp or "XDP was not asked for when the daemon was started: restart it"
         self._tc = Posts(loaded.tc, here, pins.TC, attach.attach)
@@ -97,6 +103,7 @@ class Stand:
         if self._xdp is not None:
             self._xdp.close()
         self.maps.close()
+        os.close(self._held)
 
     def _follow_xdp(self, snapshot: Snapshot, wanted: list[Link]) -> None:
         if self._xdp is None:
@@ -114,21 +121,24 @@ def open_stand(capacity: int, root: Path = pins.ROOT, xdp: bool = False, virtual
     """
     found = loader.find_object()
     here = pins.made(root)
+    held = pins.claimed(here)
     why = ""
     try:
         try:
-            loaded = loader.load(found, capacity, here, xdp)
+            loaded = migration.load(found, capacity, here, xdp)
         except FastPathError as error:
             if not xdp:
                 raise
             why = str(error).partition("\n")[0]
             logger.warning("no XDP: %s", error)
-            loaded = loader.load(found, capacity, here)
+            loaded = migration.load(found, capacity, here, False)
     except FastPathError:
-        if not any(pins.links(here)):
+        with contextlib.suppress(OSError):  # nobody would know what an earlier process's program does
+            posts.take_off(here, *pins.HOOKS)
             pins.remove(here)
+        os.close(held)
         raise
-    stand = Stand(loaded, here, virtual, why)
+    stand = Stand(loaded, here, held, virtual, why)
     stand.take_over()
     return stand
 
