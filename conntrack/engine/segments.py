@@ -13,7 +13,7 @@ from mypy_extensions import i64
 
 from conntrack.engine.leave import leave
 from conntrack.engine.state import State
-from conntrack.flow.connection import REWRITE_DESTINATION, Direction
+from conntrack.flow.connection import CROSSES, REWRITE_DESTINATION, Direction
 from conntrack.packet.errors import Malformed
 from conntrack.packet.header import Packet
 from conntrack.packet.mss import clamp_mss
@@ -75,15 +75,23 @@ def _of_zone(state: State, number: i64) -> i64:
 
 
 def _of_path(state: State, packet: Packet, direction: Direction, inbound: i64, outbound: i64) -> i64:
-    """By the smaller of the MTUs towards both ends."""
-    size = 4 if packet.version == 4 else 16
-    target = direction.translated if direction.rewrites & REWRITE_DESTINATION else packet.pair
-    onward = _mtu(state, target[size : 2 * size], outbound)
-    back = _mtu(state, packet.pair[:size], inbound)
-    mtu = lower(onward, back)
-    if mtu == 0:
-        return 0
-    return max(mtu - (_HEADERS4 if packet.version == 4 else _HEADERS6), _LEAST)
+    """By what fits the links and routes towards both ends; NAT64's far end is of the other IP version."""
+    pair = packet.pair
+    if direction.rewrites == CROSSES:
+        outbound = 0  # that is the link which the translated packet is sent by
+        pair = direction.translated
+    elif direction.rewrites & REWRITE_DESTINATION:
+        pair = direction.translated
+    size = 4 if len(pair) == 12 else 16
+    onward = _room(state, pair[size : 2 * size], outbound)
+    back = _room(state, packet.pair[: 4 if packet.version == 4 else 16], inbound)
+    return lower(onward, back)
+
+
+def _room(state: State, address: bytes, index: i64) -> i64:
+    """The largest segment towards an address; 0 if nothing is known."""
+    mtu = _mtu(state, address, index)
+    return max(mtu - (_HEADERS4 if len(address) == 4 else _HEADERS6), _LEAST) if mtu else 0
 
 
 def _mtu(state: State, address: bytes, index: i64) -> i64:

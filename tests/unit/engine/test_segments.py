@@ -119,6 +119,20 @@ def test_ipv6_headers_are_longer() -> None:
     assert segment(host.arrive("lan", syn)) == 1432
 
 
+def test_across_nat64_each_side_counts_with_its_own_headers() -> None:
+    rules = RULES.replace("nat:\n", 'nat:\n  - {nat64: "64:ff9b::/96", at: wan, from: lan}\n')
+    syn = "tcp [fd10::5]:40000 > [64:ff9b::c633:6409]:80 SYN seq=1 mss=1440"
+    for outside, inside, expected in ((1400, 1500, 1360), (1500, 1400, 1340), (1500, 1500, 1440), (1480, 1500, 1440)):
+        host = Host(rules % ("mss: path", "dhcp: client"))
+        for index, size in ((WAN, outside), (LAN, inside)):
+            interface = host.topology.interface(index)
+            assert interface is not None
+            interface.mtu = size
+        assert segment(host.arrive("lan", syn)) == expected
+        answer = "tcp 198.51.100.9:80 > 203.0.113.1:40000 SYN+ACK seq=9 ack=2 mss=1460"
+        assert segment(host.arrive("wan", answer)) == min(expected, 1440)
+
+
 def test_an_unknown_mtu_is_no_limit_and_a_tiny_one_leaves_a_segment() -> None:
     assert segment(office(mtu=0, inside=0).arrive("lan", SYN + "1460")) == 1460
     assert segment(office(mtu=30).arrive("lan", SYN + "1460")) == 1
