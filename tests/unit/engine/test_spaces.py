@@ -13,6 +13,7 @@ from conntrack.packet.header import Packet
 from conntrack.packet.parse import parse
 from tests.golden.notation import packet
 from tests.host import Host, address
+from tests.talk import Talk
 
 ZONES = """
 version: 1
@@ -263,6 +264,19 @@ def test_ipv6_too() -> None:
     for outside, zone in ((first, "alfa"), (second, "beta")):
         answer = f"tcp [2001:db8:77::9]:80 > [2001:db8:113::1]:{outside} SYN+ACK seq=5 ack=101"
         assert host.arrive("wan", answer) == f"{zone} tcp [2001:db8:77::9]:80 > [fd00:1::5]:40000 SYN+ACK"
+
+
+def test_active_ftp_of_both_customers_at_once() -> None:
+    """Each server's data connection finds the customer who told it the port, though both told it the same address."""
+    host = gateway(RULES.replace("alfa, beta, lan -> wan: accept", "alfa, beta, lan -> wan: {accept: ftp}"))
+    for zone, server in (("alfa", "198.51.100.9"), ("beta", "198.51.100.9")):
+        talk = Talk(host, zone, ("10.0.0.5", 40000), (server, 21)).connect()
+        talk.says(talk.server, b"220 ready\r\n")
+        told = talk.says(talk.client, b"PORT 10,0,0,5,19,136\r\n").decode()
+        words = [int(word) for word in told.removeprefix("PORT ").split(",")]
+        data = Talk(host, "wan", (server, 20), ("203.0.113.1", words[4] << 8 | words[5])).connect()
+        assert (data.server.zone, data.server.own) == (zone, ("10.0.0.5", 5000))
+        assert data.says(data.client, b"file") == b"file"
 
 
 def test_no_fast_path_for_what_its_keys_cannot_tell_apart() -> None:
