@@ -18,7 +18,7 @@ from time import gmtime
 from conntrack.engine.core import Engine
 from conntrack.engine.exit import Exit
 from conntrack.engine.topology import Interface, Topology, masked
-from conntrack.engine.verdict import DONE, DROP, FORWARD, HALF, OUTPUT, PREROUTING, REJECT_MASK, USER_MASK
+from conntrack.engine.verdict import DONE, DROP, FORWARD, HALF, HOLD, OUTPUT, PREROUTING, REJECT_MASK, USER_MASK
 from conntrack.packet import reason
 from conntrack.policy.compile import compile_policy
 from conntrack.policy.load import load_text
@@ -102,6 +102,19 @@ class Host:
         self.engine.lead_out(self.tunnel)
         self.pieces: list[bytes] = []  # all that the last packet was translated to by NAT64: fragments
         self._index = {zone: index for index, zone in enumerate(self.links, start=1)}
+        self._held: list[tuple[str, bytes]] = []
+
+    def released(self) -> list[str]:
+        """What comes of the packets whose time is up, in the order they came."""
+        found: list[str] = []
+        while self._held:
+            zone, raw = self._held[0]
+            verdict, _, mark = self.engine.held(raw, self._index[zone], self.now)
+            if verdict == HOLD:
+                break
+            self._held.pop(0)
+            found.append("drop" if verdict == DROP else "reject " + ANSWERS[(mark & REJECT_MASK) >> 28])
+        return found
 
     def forget(self) -> None:
         """Begins anew, as if nothing had ever happened."""
@@ -143,6 +156,9 @@ class Host:
         if self._for_us(destination(raw)) or self._pooled(destination(raw)):
             verdict, new, mark = self.engine.packet(raw, PREROUTING, inbound, 0, mark, self.now, verify)
             raw = raw if new is None else new
+            if verdict == HOLD:
+                self._held.append((zone, raw))
+                return "held", b""
             if self.tunnel.waiting:
                 return self._tunnelled()
             if verdict == DROP or mark & REJECT_MASK:

@@ -14,10 +14,11 @@ from conntrack.engine.denial import Denial
 from conntrack.engine.enter import Entry
 from conntrack.engine.expected import wanted
 from conntrack.engine.groups import GroupQueries
+from conntrack.engine.holding import Holding
 from conntrack.engine.query import ask
 from conntrack.engine.state import State
 from conntrack.engine.targets import DestinationTranslation, with_destination
-from conntrack.engine.verdict import FORWARD, PREROUTING
+from conntrack.engine.verdict import FORWARD, HOLD, PREROUTING
 from conntrack.flow.connection import Direction
 from conntrack.flow.expectation import Expectation
 from conntrack.nat.mapping import Mapping
@@ -37,6 +38,7 @@ class Admission:
         self._targets = DestinationTranslation(state)
         self._groups = GroupQueries()
         self.denial = Denial(state, self._query)
+        self.holding = Holding(state)
         self._entry = Entry(state, self._query, self.denial)
 
     def admit(self, packet: Packet, key: bytes, hook: i64, inbound: i64, outbound: i64, now: float) -> Direction | None:
@@ -76,6 +78,8 @@ class Admission:
         rule = self._decide(query, nat, now)
         if rule.action != ADMIT:
             self.denial.by_rule(packet, rule, now)
+            if self.holding.holds(packet, key, query, rule, hook, now):
+                self.denial.answer = (HOLD, None, 0)
             return None
         self._entry.by = by
         self._entry.expected = None

@@ -28,7 +28,7 @@ from conntrack.engine.segments import leave_clamped
 from conntrack.engine.state import State
 from conntrack.engine.topology import Topology
 from conntrack.engine.trace import Trace
-from conntrack.engine.verdict import ACCEPT, FORWARD, HALF, OUTPUT, PREROUTING, USER_MASK
+from conntrack.engine.verdict import ACCEPT, DROP, FORWARD, HALF, OUTPUT, PREROUTING, USER_MASK
 from conntrack.flow.connection import (
     CROSSES,
     HAIRPIN,
@@ -183,6 +183,20 @@ class Engine:
                 return self._known(packet, key, direction, connection, hook, inbound, outbound, now)
             self._state.end(connection, TIMEOUT, now)
         return self._new(packet, key, hook, inbound, outbound, now)
+
+    def hold(self, room: int) -> None:
+        """Says how many packets can be kept waiting: `packet` may then answer HOLD, and `held` is to be asked."""
+        self._admission.holding.room = room
+
+    def held(self, raw: bytes, inbound: i64, now: float) -> tuple[int, bytes | None, int]:
+        """The verdict on a packet that was answered HOLD in PREROUTING; HOLD again while it is too early."""
+        packet = self._packet
+        try:
+            parse(raw, packet, False)
+        except Malformed:
+            return DROP, None, 0
+        key = self._spaces.prefix(packet.protocol, PREROUTING, inbound, 0) + packet.pair
+        return self._admission.holding.release(packet, key, now)
 
     def expire(self, now: float, budget: int = 1000) -> int:
         """Ends connections whose time is up, up to `budget` at a call; returns how many were due."""

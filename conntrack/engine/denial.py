@@ -14,7 +14,7 @@ from conntrack.engine.trace import REJECTED
 from conntrack.engine.verdict import ACCEPT, DONE, DROP, OUTPUT
 from conntrack.packet import reason
 from conntrack.packet.header import RST, TCP, Packet
-from conntrack.policy.runtime import REJECT, Query, Rule
+from conntrack.policy.runtime import REJECT, SELF, Query, Rule
 
 
 class Denial:
@@ -46,6 +46,19 @@ class Denial:
         self.refuse(packet, why)
         mark = mark_of(self._state, packet, self._query, now, prohibited=True)
         self.answer = (ACCEPT, None, int(mark | DONE)) if mark else (DROP, None, 0)
+
+    def crowded(self, packet: Packet, why: i64, now: float) -> None:
+        """The table or a limit has no room: only those are told who would be translated, not strangers outside.
+
+        A flood of forged sources from outside would otherwise have us send errors to whoever they name.
+        """
+        state = self._state
+        query = self._query
+        inside = query.zone_in != SELF and int(query.zone_in) not in state.policy.outer
+        if inside and int(query.zone_out) in state.policy.outer:
+            self.without_resources(packet, why, now)
+        else:
+            self.refuse(packet, why)
 
     def by_rule(self, packet: Packet, rule: Rule, now: float) -> None:
         """Drop or reject, as the rule says; a reject over its rate, or one that may not be answered, is a drop."""

@@ -54,7 +54,8 @@ class Entry:
         query = self._query
         why = self._room(key, query.zone_in, now)
         if why:
-            return self._refuse(packet, why)
+            self._denial.crowded(packet, why, now)
+            return None
         sources = self._sources
         expected = self.expected
         if expected is None:
@@ -79,6 +80,7 @@ class Entry:
         connection.dscp = i16(rule.dscp)
         if expected is not None:
             connection.status |= RELATED
+        connection.status |= sources.quiet
         if rule.log == LOG_ALL:
             connection.status |= LOGGED
         if reply is not sources.plain:

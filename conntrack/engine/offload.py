@@ -10,13 +10,24 @@ from typing import Final
 
 from mypy_extensions import mypyc_attr
 
-from conntrack.flow.connection import ASSURED, CLOSING, HELPED, LOGGED, NAT64, OFFLOADED, SEEN_REPLY, Connection
+from conntrack.flow.connection import (
+    ASSURED,
+    CLOSING,
+    HELPED,
+    LOGGED,
+    NAT64,
+    OFFLOADED,
+    ORIGINAL_QUIET,
+    REPLY_QUIET,
+    SEEN_REPLY,
+    Connection,
+)
 from conntrack.packet.header import ICMP, ICMPV6, TCP, UDP
 from conntrack.policy.runtime import SELF
 from conntrack.tracker.tcp.table import ESTABLISHED
 
-#: seen every packet of, already carried, about to end, or no longer of the same IP version when it leaves
-_NEVER: Final = LOGGED | HELPED | OFFLOADED | CLOSING | NAT64
+#: seen every packet of, already carried, about to end, kept alive by one side only, or leaving in the other IP version
+_NEVER: Final = LOGGED | HELPED | OFFLOADED | CLOSING | NAT64 | ORIGINAL_QUIET | REPLY_QUIET
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)

@@ -25,3 +25,9 @@ def mark_of(state: State, packet: Packet, query: Query, now: float, prohibited: 
     if prohibited:
         return REJECT_PROHIBITED
     return REJECT_RESET if packet.protocol == TCP else REJECT_PORT
+
+
+def port_unreachable(state: State, packet: Packet, now: float) -> i64:
+    """ICMP 3/3 whatever the protocol; 0 over the rate."""
+    size = 4 if packet.version == 4 else 16
+    return REJECT_PORT if state.policy.reject_limit.take(packet.pair[:size], now) else 0

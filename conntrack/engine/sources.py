@@ -12,16 +12,29 @@ from mypy_extensions import i64
 
 from conntrack.engine.spaces import leaving
 from conntrack.engine.state import State
-from conntrack.flow.connection import Connection
+from conntrack.flow.connection import ORIGINAL_QUIET, REPLY_QUIET, Connection
 from conntrack.flow.expectation import Expectation
 from conntrack.flow.pair import invert
+from conntrack.nat.blocks import Block
 from conntrack.nat.chosen import Choice
 from conntrack.nat.destination import spread
 from conntrack.nat.endpoint import inside_of
+from conntrack.nat.mapping import Mapping
 from conntrack.packet import reason
 from conntrack.packet.counterpart import counterpart
 from conntrack.packet.header import DCCP, SCTP, TCP, UDP, UDPLITE
-from conntrack.policy.runtime import MASQUERADE, NAT64, ONE_TO_ONE, SELF, BlockPlan, NatRule, Query
+from conntrack.policy.runtime import (
+    EXCLUSIVE,
+    MASQUERADE,
+    NAT64,
+    ONE_TO_ONE,
+    PARITY,
+    SELF,
+    SOURCE_NAT,
+    BlockPlan,
+    NatRule,
+    Query,
+)
 
 #: protocols whose mappings may let anybody in: those whose packets say which port they are for
 LETS_IN: Final = frozenset({TCP, UDP, UDPLITE, SCTP, DCCP})
@@ -36,12 +49,13 @@ class SourceTranslation:
     def __init__(self, state: State) -> None:
         self._state = state
         self._choice: Choice | None = None
-        self._exclusive = False
+        self._manner: i64 = 0
         self._open: NatRule | None = None  # the rule, if the mapping it makes lets anybody in
         self._inside: bytes = b""  # the inside endpoint
         self._now = 0.0
         self.failure: i64 = reason.NAT_EXHAUSTED
         self.plain: bytes = b""
+        self.quiet: i64 = 0  # ORIGINAL_QUIET or REPLY_QUIET, where packets from outside are not to keep it alive
         self.outbound: i64 = 0  # the interface that the last one is masqueraded behind, 0 for none
 
     def reply_key(self, key: bytes, forward: bytes, nat: NatRule | None, query: Query, outbound: i64) -> bytes:
@@ -55,6 +69,7 @@ class SourceTranslation:
         self._now = query.now
         self.plain = b""
         self.outbound = 0
+        self.quiet = 0
         self._inside = inside_of(key)
         if nat is not None and nat.kind == NAT64:
             return self._across(nat, key, forward)
@@ -64,8 +79,9 @@ class SourceTranslation:
         if query.zone_in == SELF or query.zone_out == SELF:
             return self._untranslated(forward, nat is None, False)
         if nat is not None and query.zone_out == query.zone_in:
-            # RFC 4787 REQ-9: the outside one
-            return self._choose(forward, destination_of(key), 0, 0, nat.endpoint_independent)
+            return self._hairpin(nat, forward, destination_of(key), query)
+        if nat is not None and not nat.inbound_refresh:
+            self.quiet = ORIGINAL_QUIET
         rule = self._state.policy.source_nat(query)
         if rule is None:
             if key[1] != 0 and forward[1] != key[1]:
@@ -73,6 +89,8 @@ class SourceTranslation:
                 return b""
             return self._untranslated(forward, nat is None, True)
         rule.hits += 1
+        if not rule.inbound_refresh:
+            self.quiet |= REPLY_QUIET
         index = outbound if outbound else self._state.way(query.zone_out, destination_of(forward))
         reply = self._by_rule(rule, forward, query, index)
         if not reply:
@@ -89,6 +107,7 @@ class SourceTranslation:
         self._now = query.now
         self.plain = b""
         self.outbound = 0
+        self.quiet = 0
         self._inside = inside_of(key)
         spaces = self._state.spaces
         if spaces.apart:
@@ -97,9 +116,12 @@ class SourceTranslation:
             master = expectation.master
             if master.zone_in == query.zone_in:
                 self.outbound = i64(master.outbound)
-            return self._choose(forward, expectation.seen_as, 0, 0, False)
+            block = block_of(master, query.source)
+            if block is not None:
+                return self._from_blocks(forward, block.plan, [expectation.seen_as], 0)
+            return self._choose(forward, expectation.seen_as, 0, 0, 0)
         if not expectation.peer and query.zone_out == query.zone_in and forward != key:
-            return self._choose(forward, destination_of(key), 0, 0, False)
+            return self._choose(forward, destination_of(key), 0, 0, 0)
         ours = query.zone_in == SELF or query.zone_out == SELF
         return self._untranslated(forward, forward == key, not ours)
 
@@ -109,9 +131,17 @@ class SourceTranslation:
         if choice is None or (choice.use is None and choice.block is None):
             return
         if choice.mapped:
-            self._state.ports.map(connection, self._inside, choice, self._exclusive, self._open, self._now)
+            self._state.ports.map(connection, self._inside, choice, self._manner != 0, self._open, self._now)
         else:
             self._state.ports.hold(connection, choice, self._now)
+
+    def _hairpin(self, nat: NatRule, forward: bytes, asked: bytes, query: Query) -> bytes:
+        """From inside to an outside address of an inside host, which sees an outside one, too (RFC 4787 REQ-9)."""
+        if nat.kind == SOURCE_NAT:
+            return self._by_rule(nat, forward, query, 0)
+        if nat.blocks is not None:
+            return self._from_blocks(forward, nat.blocks, [asked], nat.manner)
+        return self._choose(forward, asked, 0, 0, nat.manner)
 
     def _untranslated(self, forward: bytes, plain: bool, forwarded: bool) -> bytes:
         """The reply key without source NAT. Where another connection has it, the client's port gives way (kernel)."""
@@ -141,8 +171,8 @@ class SourceTranslation:
             self._open = rule
         if rule.blocks is not None:
             pool = [address] if rule.kind == MASQUERADE else rule.pool(len(address))
-            return self._from_blocks(forward, rule.blocks, pool, rule.endpoint_independent)
-        return self._choose(forward, address, rule.port_low, rule.port_high, rule.endpoint_independent)
+            return self._from_blocks(forward, rule.blocks, pool, rule.manner)
+        return self._choose(forward, address, rule.port_low, rule.port_high, rule.manner)
 
     def _across(self, rule: NatRule, key: bytes, forward: bytes) -> bytes:
         """Behind the IPv4 address of the interface that leads to the destination; always endpoint-independent."""
@@ -154,23 +184,23 @@ class SourceTranslation:
             self.failure = reason.NAT_NO_ADDRESS
             return b""
         self._inside = key[:1] + NAT64_SPACE + self._inside[2:]  # an IPv6 mapping of the same socket is another one
-        reply = self._choose(forward, address, rule.port_low, rule.port_high, True)
+        reply = self._choose(forward, address, rule.port_low, rule.port_high, EXCLUSIVE | PARITY)
         if not reply:
             rule.failures += 1
         return reply
 
-    def _from_blocks(self, forward: bytes, plan: BlockPlan, pool: list[bytes], exclusive: bool) -> bytes:
+    def _from_blocks(self, forward: bytes, plan: BlockPlan, pool: list[bytes], manner: i64) -> bytes:
         blocks = self._state.blocks
-        choice = blocks.choose(forward, plan, pool, exclusive, self._now, self._inside)
+        choice = blocks.choose(forward, self._inside, plan, pool, manner, self._now)
         self._choice = choice
-        self._exclusive = exclusive
+        self._manner = manner
         self.failure = blocks.failure
         return choice.reply
 
-    def _choose(self, forward: bytes, address: bytes, low: i64, high: i64, exclusive: bool) -> bytes:
-        choice = self._state.chooser.choose(forward, address, low, high, exclusive, self._now, self._inside)
+    def _choose(self, forward: bytes, address: bytes, low: i64, high: i64, manner: i64) -> bytes:
+        choice = self._state.chooser.choose(forward, address, low, high, manner, self._now, self._inside)
         self._choice = choice
-        self._exclusive = exclusive
+        self._manner = manner
         self.failure = reason.NAT_EXHAUSTED if choice.use is not None else reason.NAT_CLASH
         return choice.reply
 
@@ -178,3 +208,14 @@ class SourceTranslation:
 def destination_of(key: bytes) -> bytes:
     """The destination address of a key."""
     return key[6:10] if len(key) == 14 else key[18:34]
+
+
+def block_of(master: Connection, source: bytes) -> Block | None:
+    """The port block that a connection's port is of, if a source is of the same subscriber."""
+    held = master.mapping
+    block: Block | None = None
+    if isinstance(held, Block):
+        block = held
+    elif isinstance(held, Mapping):
+        block = held.block
+    return block if block is not None and block.plan.prefix(source) == block.subscriber.prefix else None

@@ -45,6 +45,8 @@ class DestinationTranslation:
         mapping = self._state.ports.open_to(key)
         if mapping is None or mapping.rule is None:
             return None
+        if mapping.begun == 0 and not mapping.rule.inbound_refresh:
+            return None  # only connections from outside keep it: no more of them
         if query.zone_in == mapping.rule.zone:
             return mapping
         home = self._home(mapping, mapping.inside[2 : 2 + len(query.destination)])

@@ -14,6 +14,8 @@ OUTPUT: Final = 3
 # verdicts (NF_DROP, NF_ACCEPT)
 DROP: Final = 0
 ACCEPT: Final = 1
+#: not for the kernel: the queue keeps the packet, and asks again (engine/holding.py)
+HOLD: Final = 2
 
 #: judged in PREROUTING: FORWARD does not queue the packet again
 DONE: Final = 0x8000_0000

@@ -28,6 +28,9 @@ LOGGED: Final = 0x200  # its rule says `log: all`
 HELPED: Final = 0x400  # a helper reads its packets, or has changed them: every packet goes through engine/helping.py
 NAT64: Final = 0x1000  # IPv6 on the original side, IPv4 on the reply side
 NARROW: Final = 0x2000  # NAT64: an end was told of a smaller path, so what it cut into fragments is cut again
+# whose packets do not keep it alive (RFC 7857 §7): those from outside, where a rule says so
+ORIGINAL_QUIET: Final = 0x4000
+REPLY_QUIET: Final = 0x8000
 
 #: Direction.rewrites bits: which address of a packet in this direction changes
 REWRITE_SOURCE: Final = 1

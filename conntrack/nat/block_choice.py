@@ -14,7 +14,7 @@ from conntrack.nat.blocks import Block, Blocks, Subscriber
 from conntrack.nat.choice import Chooser
 from conntrack.nat.chosen import Choice
 from conntrack.nat.deterministic import place
-from conntrack.nat.endpoint import PORTED, inside_of
+from conntrack.nat.endpoint import PORTED
 from conntrack.packet import reason
 from conntrack.policy.runtime import BlockPlan
 
@@ -29,11 +29,10 @@ class BlockChooser:
         self.failure: i64 = reason.SUBSCRIBER_LIMIT
 
     def choose(
-        self, forward: bytes, plan: BlockPlan, pool: list[bytes], exclusive: bool, now: float, inside: bytes = b""
+        self, forward: bytes, inside: bytes, plan: BlockPlan, pool: list[bytes], manner: i64, now: float
     ) -> Choice:
-        """As Chooser.choose, within the blocks of the source's subscriber; the choice names the block."""
-        source = forward[2:6] if len(forward) == 14 else forward[2:18]
-        inside = inside if inside else inside_of(forward)
+        """As Chooser.choose, within the blocks of the inside endpoint's subscriber; the choice names the block."""
+        source = inside[2:-2]
         self.failure = reason.SUBSCRIBER_LIMIT
         blocks = self._blocks
         blocks.tidy(now)
@@ -41,17 +40,17 @@ class BlockChooser:
         if plan.sessions and subscriber.sessions >= plan.sessions:
             return Choice()
         if int(forward[0]) not in PORTED:
-            return self._without_ports(forward, subscriber, plan, pool, now, inside)
+            return self._without_ports(forward, inside, subscriber, plan, pool, now)
         at: i64 = len(subscriber.blocks) - 1
         while at >= 0:  # the newest has most ports free
             block = subscriber.blocks[at]
             if fits(block, plan, pool):
-                choice = self._within(block, forward, exclusive, now, inside)
+                choice = self._within(block, forward, inside, manner, now)
                 if choice.reply:
                     return choice
             at -= 1
         more = self.more(subscriber, plan, pool, source)
-        return Choice() if more is None else self._within(more, forward, exclusive, now, inside)
+        return Choice() if more is None else self._within(more, forward, inside, manner, now)
 
     def more(self, subscriber: Subscriber, plan: BlockPlan, pool: list[bytes], source: bytes) -> Block | None:
         """One more block, only offered so far; None where the subscriber may have none (see `failure`)."""
@@ -82,26 +81,20 @@ class BlockChooser:
             return None
         return Block(subscriber, plan, address, low)
 
-    def _within(self, block: Block, forward: bytes, exclusive: bool, now: float, inside: bytes) -> Choice:
-        choice = self._chooser.choose(forward, block.address, block.low, block.high, exclusive, now, inside)
+    def _within(self, block: Block, forward: bytes, inside: bytes, manner: i64, now: float) -> Choice:
+        choice = self._chooser.choose(forward, block.address, block.low, block.high, manner, now, inside)
         choice.block = block
         return choice
 
     def _without_ports(
-        self,
-        forward: bytes,
-        subscriber: Subscriber,
-        plan: BlockPlan,
-        pool: list[bytes],
-        now: float,
-        inside: bytes,
+        self, forward: bytes, inside: bytes, subscriber: Subscriber, plan: BlockPlan, pool: list[bytes], now: float
     ) -> Choice:
         """GRE, ESP and the like go by the address of the subscriber's ports."""
         own = [block for block in subscriber.blocks if fits(block, plan, pool)]
-        block = own[0] if own else self.more(subscriber, plan, pool, forward[2 : 2 + len(pool[0])])
+        block = own[0] if own else self.more(subscriber, plan, pool, inside[2:-2])
         if block is None:
             return Choice()
-        choice = self._within(block, forward, False, now, inside)
+        choice = self._within(block, forward, inside, 0, now)
         if not choice.reply:
             self.failure = reason.NAT_CLASH
         return choice

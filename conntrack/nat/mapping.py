@@ -24,6 +24,7 @@ class Mapping:
         self.exclusive = exclusive
         self.block: Block | None = None  # the subscriber's block that the port lies in
         self.references: i64 = 0
+        self.begun: i64 = 0  # of those, the ones that began inside
 
     def outside(self) -> bytes:
         """Its outside endpoint: protocol, address, port."""

@@ -17,7 +17,7 @@ from mypy_extensions import i64
 from conntrack.flow.connection import Connection
 from conntrack.nat.blocks import Block, Blocks
 from conntrack.nat.chosen import Choice
-from conntrack.nat.endpoint import PORTED, inside_address, outside_port
+from conntrack.nat.endpoint import PORTED, inside_address, inside_of, outside_port
 from conntrack.nat.mapping import Mapping
 from conntrack.nat.use import PortUse
 from conntrack.policy.runtime import NatRule
@@ -98,6 +98,7 @@ class Ports:
         mapping = self._mappings.get(inside)
         if mapping is None:
             mapping = self.begin(inside, choice, exclusive, rule)
+        mapping.begun += 1
         self.join(connection, mapping, now)
 
     def begin(self, inside: bytes, choice: Choice, exclusive: bool, rule: NatRule | None) -> Mapping:
@@ -171,6 +172,8 @@ class Ports:
         if isinstance(held, PortUse):
             self._free(held, outside_port(connection.reply.key), connection.original.key, now)
         elif isinstance(held, Mapping):
+            if inside_of(connection.original.key)[2:] == held.inside[2:]:  # NAT64 has a space of its own
+                held.begun -= 1
             self.let_go(held, now)
         elif isinstance(held, Block):
             if int(connection.protocol) in PORTED:

@@ -57,6 +57,11 @@ def _source_side(references: References, entry: SourceSide) -> None:
         references.report.error(
             entry.place("filtering"), "only a mapping that serves every peer can let anybody in", hint
         )
+    if entry.says("preserve") and not entry.mapping:
+        hint = "add mapping: endpoint-independent"
+        references.report.error(
+            entry.place("preserve"), "only mappings that serve every peer keep more than a port", hint
+        )
     if isinstance(entry, Masquerade):
         references.zone(entry.masquerade, entry.place("masquerade"))
         _families(references, entry, (entry.source, entry.destination))

@@ -72,6 +72,7 @@ def _settings(document: Document) -> Settings:
     settings = Settings()
     settings.connections = said.connections
     settings.per_source = said.per_source
+    settings.hold_syn = said.unsolicited_syn == "hold"
     settings.hold_down = float(said.port_hold_down)
     others = said.per_zone.get("any", 0)
     settings.per_zone = [said.per_zone.get("self", 0), *(said.per_zone.get(name, others) for name in document.zones)]

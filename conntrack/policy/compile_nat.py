@@ -27,12 +27,15 @@ from conntrack.policy.policy import Parts, address_column, address_columns
 from conntrack.policy.runtime import (
     ACCEPT,
     ANY_ADDRESS,
+    CONTIGUITY,
+    EXCLUSIVE,
     EXEMPT,
     FORWARD,
     MASQUERADE,
     NAT64,
     NO_ZONE,
     ONE_TO_ONE,
+    PARITY,
     REDIRECT,
     SOURCE_NAT,
     NatRule,
@@ -42,6 +45,12 @@ from conntrack.policy.values import Span
 
 #: Rule.pair of the implicit accept
 PAIR = "nat"
+#: `preserve:` → NatRule.manner
+MANNERS = {
+    "nothing": EXCLUSIVE,
+    "parity": EXCLUSIVE | PARITY,
+    "contiguity": EXCLUSIVE | PARITY | CONTIGUITY,
+}
 
 
 def translate(lowering: Lowering, parts: Parts) -> None:
@@ -84,6 +93,8 @@ def _departure(lowering: Lowering, entry: SourceSide, nat: NatRule, only: int) -
         nat.port_low, nat.port_high = entry.ports
     nat.blocks = plan_of(entry, nat.name)
     nat.endpoint_independent = entry.mapping is not None
+    nat.manner = MANNERS[entry.preserve] if entry.mapping else 0
+    nat.inbound_refresh = entry.inbound_refresh
     if entry.filtering is not None:
         nat.rule = Rule(0, nat.name, PAIR, ACCEPT, nat.file, int(nat.line))
     match = Match(_from(lowering, entry), [int(nat.zone)], nat=nat)

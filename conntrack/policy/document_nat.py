@@ -11,7 +11,7 @@ from pydantic import Discriminator, Field, Tag
 
 from conntrack.policy import fields
 from conntrack.policy.document_blocks import PortBlocks
-from conntrack.policy.node import Node
+from conntrack.policy.node import Node, stated
 from conntrack.policy.values import Addresses
 
 
@@ -34,8 +34,16 @@ class SourceSide(NatCommon):
     mapping: Literal["endpoint-independent"] | None = Field(
         None, description="`endpoint-independent`: one outside port an inside socket, whoever the peer is."
     )
+    preserve: Literal["nothing", "parity", "contiguity"] = Field(
+        "parity",
+        description="What a mapped UDP port keeps of the inside one where it can: that it is even or odd, and with "
+        "`contiguity` that an odd one follows the even one below it (RTP and RTCP). Only with `mapping`.",
+    )
     filtering: Literal["endpoint-independent"] | None = Field(
         None, description="`endpoint-independent`: while a mapping lives, anybody may send to it. Needs that `mapping`."
+    )
+    inbound_refresh: fields.Bool = stated(
+        "yes", "Whether packets from outside keep a UDP, ICMP or GRE mapping alive too, not only those from inside."
     )
 
 

@@ -181,6 +181,11 @@ class Settings(Node):
         description="At an orderly end of the daemon: `detach` the fast path, or let it `keep` carrying its "
         "connections until the next start.",
     )
+    unsolicited_syn: Literal["drop", "hold"] = Field(
+        "drop",
+        description="What a TCP connection attempt from outside to an address of NAT gets where no rule speaks of it: "
+        "silence (`drop`), or after six seconds ICMP port unreachable (`hold`, RFC 5382 REQ-4).",
+    )
     port_hold_down: fields.Pause = stated(
         "off", "How long an outside port that NAT chose rests once it is free, before another inside host may get it."
     )

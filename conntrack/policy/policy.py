@@ -20,7 +20,7 @@ from conntrack.policy import zones as zones_
 from conntrack.policy.classifier import Classifier
 from conntrack.policy.limits import Limit
 from conntrack.policy.match import Match
-from conntrack.policy.runtime import ANY_ADDRESS, DROP, EXEMPT, NatRule, Query, Rule, Settings
+from conntrack.policy.runtime import ANY_ADDRESS, DROP, EXEMPT, MASQUERADE, SOURCE_NAT, NatRule, Query, Rule, Settings
 from conntrack.policy.sets import NetworkSet
 from conntrack.policy.zones import Zone
 
@@ -48,6 +48,8 @@ class Parts:
 class Policy:
     """`zones`: 0 is the gateway. `sets` and own `services` by name. `digest`: the same for the same content.
 
+    `outer`: zones that sources are translated on the way to.
+
     `rules`: first the built-in ones, then those of the file, then the implicit ones (of NAT, and the defaults).
     Rules and NAT rules are at the place that their `number` says. `reject_limit` bounds the answers of reject rules.
     """
@@ -61,6 +63,8 @@ class Policy:
         self.services = parts.services
         self.nat_rules = parts.nat_rules
         self.crossings = parts.crossings  # see across.py
+        sources = (MASQUERADE, SOURCE_NAT)
+        self.outer = frozenset(int(rule.zone) for rule in parts.nat_rules if rule.kind in sources)
         self.rules = builtins.rules()
         self.established = self.rules[builtins.ESTABLISHED]
         self.related = self.rules[builtins.RELATED]

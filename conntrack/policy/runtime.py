@@ -32,6 +32,11 @@ ONE_TO_ONE: Final = 5
 EXEMPT: Final = 6
 NAT64: Final = 7
 
+# NatRule.manner bits, of endpoint-independent mappings
+EXCLUSIVE: Final = 1  # a port is one inside endpoint's alone
+PARITY: Final = 2  # even stays even, odd stays odd
+CONTIGUITY: Final = 4  # the neighbours N and N+1 (N even) stay neighbours
+
 #: zone number of the gateway itself
 SELF: Final = 0
 #: no zone lists the interface
@@ -185,6 +190,8 @@ class NatRule:
         self.port_high: i64 = 0
         self.first_port: i64 = 0  # forward, redirect of a range: the first outside port, for the offset
         self.endpoint_independent = False
+        self.manner: i64 = 0  # how ports are chosen: EXCLUSIVE and more where mappings are endpoint-independent
+        self.inbound_refresh = True  # packets from outside keep what it translates alive, too
         self.blocks: BlockPlan | None = None  # source-nat, masquerade: ports are given out in blocks
         self.hits: i64 = 0
         self.failures: i64 = 0  # exhausted, clash, no address
@@ -219,6 +226,7 @@ class Settings:
         self.connections = 262144
         self.per_source = 0
         self.hold_down = 0.0  # how long a released outside port rests
+        self.hold_syn = False  # unsolicited SYNs from outside are answered late instead of not at all
         self.per_zone: list[int] = []  # by zone number; may be shorter than there are zones
         self.loose = True
         self.liberal = False

@@ -17,6 +17,8 @@ from conntrack.service.latency import Histogram
 
 #: one packet in so many is timed
 SAMPLE_EVERY: Final = 64
+#: packets that may wait in the kernel for a later verdict: of thousands that it keeps for us
+HELD: Final = 64
 
 
 class EngineHandler(Handler):
@@ -25,6 +27,7 @@ class EngineHandler(Handler):
     def __init__(self, engine: Engine) -> None:
         self.latency = Histogram()
         self._engine = engine
+        engine.hold(HELD)
         self._now = time.monotonic()
         self._until_sample: i64 = SAMPLE_EVERY
 
@@ -44,3 +47,7 @@ class EngineHandler(Handler):
         outcome = self._engine.packet(raw, hook, inbound, outbound, mark, self._now, verify)
         self.latency.observe(time.perf_counter() - begun)
         return outcome
+
+    def held(self, raw: bytes, hook: i64, inbound: i64, mark: i64) -> tuple[int, bytes | None, int]:
+        """See Handler."""
+        return self._engine.held(raw, inbound, self._now)

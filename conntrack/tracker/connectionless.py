@@ -9,7 +9,7 @@ from typing import Final
 
 from mypy_extensions import i64
 
-from conntrack.flow.connection import ASSURED, SEEN_REPLY, Connection, Direction
+from conntrack.flow.connection import ASSURED, ORIGINAL_QUIET, REPLY_QUIET, SEEN_REPLY, Connection, Direction
 from conntrack.packet import reason
 from conntrack.packet.header import Packet
 from conntrack.tracker.base import ACCEPT, Tracker
@@ -59,7 +59,8 @@ class ConnectionlessTracker(Tracker):
     def judge(self, packet: Packet, direction: Direction, now: float) -> i64:
         """Refreshes. The packet that is the first answer is still judged as if there was none, as in the kernel."""
         connection = direction.connection
-        refresh(connection, self.timeout(connection, now), now)
+        if not connection.status & (ORIGINAL_QUIET if direction.original else REPLY_QUIET):
+            refresh(connection, self.timeout(connection, now), now)
         if not direction.original and not connection.status & SEEN_REPLY:
             connection.status |= SEEN_REPLY
             connection.state = REPLIED

@@ -36,6 +36,13 @@ class Handler:
         """
         raise NotImplementedError
 
+    def held(self, raw: bytes, hook: i64, inbound: i64, mark: i64) -> tuple[int, bytes | None, int]:
+        """A packet that `packet` answered with HOLD (engine/verdict.py): its verdict now, or HOLD once more.
+
+        Asked after a call of `batch`, in the order in which the packets came.
+        """
+        raise NotImplementedError
+
 
 class Options:
     """How a queue is set up."""

@@ -6,10 +6,12 @@ formats (message.py, verdicts.py). Compiled.
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Final
 
 from mypy_extensions import i64
 
+from conntrack.engine.verdict import HOLD
 from conntrack.gateway.queue.base import Handler, Tally
 from conntrack.gateway.queue.message import Message, kind_of
 from conntrack.gateway.queue.nfnetlink import (
@@ -31,8 +33,19 @@ FLUSH: Final = 131072
 _DROP: Final = 0
 
 
+class Waiting:
+    """A packet that the handler holds: the kernel keeps it until its verdict comes, in whatever order."""
+
+    def __init__(self, identity: bytes, raw: bytes, hook: i64, inbound: i64, mark: i64) -> None:
+        self.id = identity
+        self.raw = raw
+        self.hook: i64 = hook
+        self.inbound: i64 = inbound
+        self.mark: i64 = mark
+
+
 class Judge:
-    """Turns a batch of messages into the verdicts to send."""
+    """Turns a batch of messages into the verdicts to send. `waiting`: the packets held, in the order they came."""
 
     def __init__(self, queue: int, handler: Handler, tally: Tally) -> None:
         self._handler = handler
@@ -40,6 +53,7 @@ class Judge:
         self._message = Message()
         self._verdicts = Verdicts(queue)
         self._finisher = Finisher()
+        self.waiting: deque[Waiting] = deque()
 
     def judge(self, buffer: memoryview, stride: i64, lengths: list[int]) -> list[bytes]:
         """Judges the messages at 0, stride, 2·stride, … of the buffer; returns what is to be sent, in pieces.
@@ -59,6 +73,27 @@ class Judge:
         if verdicts.size > 0:
             pieces.append(verdicts.take())
         return pieces
+
+    def release(self) -> bytes:
+        """The verdicts on packets that have waited long enough, to be sent; b"" for none."""
+        self._handler.batch()
+        while self.waiting:
+            one = self.waiting[0]
+            verdict, new, mark = self._held(one)
+            if verdict == HOLD:
+                break
+            self.waiting.popleft()
+            self._verdicts.add(one.id, verdict, new, mark)
+        return self._verdicts.take() if self._verdicts.size > 0 else b""
+
+    def _held(self, one: Waiting) -> tuple[int, bytes | None, int]:
+        """Asks the handler again."""
+        try:
+            return self._handler.held(one.raw, one.hook, one.inbound, one.mark)
+        except Exception as error:
+            self._tally.faults += 1
+            self._tally.fault = error
+            return _DROP, None, 0
 
     def _one(self, buffer: memoryview, base: i64, head: bytes, length: i64) -> None:
         """Judges one message."""
@@ -90,6 +125,9 @@ class Judge:
             self._tally.faults += 1
             self._tally.fault = error
             self._verdicts.add(message.id, _DROP, None, 0)
+            return
+        if verdict == HOLD:
+            self.waiting.append(Waiting(message.id, raw, message.hook, message.inbound, message.mark))
             return
         if new is not None and info & CSUM_NOT_READY:
             new = self._finisher.finish(new, info & GSO != 0)

@@ -10,9 +10,11 @@ from __future__ import annotations
 import os
 import socket
 import warnings
+from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+from conntrack.engine.verdict import HOLD
 from conntrack.gateway.queue import nfnetlink
 from conntrack.gateway.queue.base import Handler, Options, Queue, QueueError, Tally
 
@@ -42,6 +44,7 @@ class PackageQueue(Queue):
         self._tally = Tally()
         self._done = 0  # packets of this turn
         self._limit = 0
+        self._waiting: deque[tuple[Packet, bytes, int, int, int]] = deque()  # packets held, in the order they came
         self._queue: NetfilterQueue | None = _open(options, self._packet)
         if options.fail_open:
             with socket.socket(fileno=os.dup(self._queue.get_fd())) as same:
@@ -65,6 +68,8 @@ class PackageQueue(Queue):
             return 0
         self._done = 0
         self._limit = limit
+        if self._waiting:
+            self._release()
         try:
             self._queue.run(block=False)
         except _Enough:
@@ -75,6 +80,7 @@ class PackageQueue(Queue):
 
     def close(self) -> None:
         """Unbinds and closes."""
+        self._waiting.clear()
         if self._queue is not None:
             self._queue.unbind()
             self._queue = None
@@ -105,13 +111,37 @@ class PackageQueue(Queue):
             tally.fault = error
             packet.drop()
             return
-        if not verdict:
-            packet.drop()
-            return
-        if new is not None:
-            packet.set_payload(new)
-        packet.set_mark(mark)
-        packet.accept()
+        if verdict == HOLD:
+            self._waiting.append((packet, raw, hook, packet.indev, packet.mark))
+        else:
+            _give(packet, verdict, new, mark)
+
+    def _release(self) -> None:
+        """Gives those packets their verdict that have waited long enough."""
+        self._handler.batch()
+        while self._waiting:
+            packet, raw, hook, inbound, mark = self._waiting[0]
+            try:
+                verdict, new, mark = self._handler.held(raw, hook, inbound, mark)
+            except Exception as error:
+                self._tally.faults += 1
+                self._tally.fault = error
+                verdict, new = 0, None
+            if verdict == HOLD:
+                return
+            self._waiting.popleft()
+            _give(packet, verdict, new, mark)
+
+
+def _give(packet: Packet, verdict: int, new: bytes | None, mark: int) -> None:
+    """Gives a packet its verdict, within the callback or later."""
+    if not verdict:
+        packet.drop()
+        return
+    if new is not None:
+        packet.set_payload(new)
+    packet.set_mark(mark)
+    packet.accept()
 
 
 def _open(options: Options, callback: Callable[[Packet], None]) -> NetfilterQueue:

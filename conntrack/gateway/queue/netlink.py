@@ -60,6 +60,8 @@ class NetlinkQueue(Queue):
     def drain(self, limit: int) -> int:
         """Judges up to `limit` waiting packets, rounded up to 64; returns how many messages were read."""
         done = self._catch_up() if self._early else 0
+        if self._judge.waiting and self._socket.fileno() >= 0:
+            self._send(self._judge.release())
         while done < limit and self._socket.fileno() >= 0:
             try:
                 lengths = self._exchange.receive()
@@ -92,6 +94,8 @@ class NetlinkQueue(Queue):
         return len(early)
 
     def _send(self, piece: bytes) -> None:
+        if not piece:
+            return
         try:
             self._exchange.send(piece)
         except OSError as error:

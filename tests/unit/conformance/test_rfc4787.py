@@ -69,6 +69,14 @@ def test_rfc4787_req_4_parity_gives_way_before_the_connection_does() -> None:
     assert sorted(ports) == [6000, 6001, 6002, 6003]
 
 
+def test_rfc4787_req_4_contiguity_of_rtp_and_rtcp() -> None:
+    host = office(MAPPING + ", preserve: contiguity")
+    for last in range(5, 25):
+        rtp = port(host.arrive("lan", f"udp 192.168.10.{last}:5004 > 198.51.100.9:7000"))
+        rtcp = port(host.arrive("lan", f"udp 192.168.10.{last}:5005 > 198.51.100.9:7001"))
+        assert (rtp % 2, rtcp) == (0, rtp + 1)
+
+
 def test_rfc4787_req_5_a_mapping_lives_five_minutes_with_the_timeouts_of_the_guide() -> None:
     host = office(settings=STRICT)
     host.arrive("lan", "udp 192.168.10.5:5000 > 198.51.100.9:53")

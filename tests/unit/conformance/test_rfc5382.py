@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.conformance.office import FULL_CONE, MAPPING, STRICT, office, opened, outside
+from tests.host import Host
+from tests.unit.conformance.office import FULL_CONE, LINKS, MAPPING, RULES, STRICT, office, opened, outside
 
 INSIDE, PEER = "192.168.10.5:40000", "198.51.100.9:80"
 OUTSIDE = "203.0.113.1:40000"
@@ -41,6 +42,66 @@ def test_rfc5382_req_3_filtering_as_the_rule_says() -> None:
         host = office(more)
         opened(host, INSIDE, PEER)
         assert host.arrive("wan", f"tcp 198.51.100.10:80 > {OUTSIDE} SYN") == came
+
+
+def holding() -> Host:
+    """The office, which holds unsolicited SYNs and whose queue can keep four of them."""
+    host = Host(RULES % MAPPING + "\nsettings: {unsolicited-syn: hold}\n", LINKS)
+    host.engine.hold(4)
+    return host
+
+
+STRANGER = "198.51.100.9:80"
+
+
+def test_rfc5382_req_4_an_unsolicited_syn_is_answered_after_six_seconds() -> None:
+    host = holding()
+    assert host.arrive("wan", f"tcp {STRANGER} > 203.0.113.1:5000 SYN seq=1") == "held"
+    host.wait(5.9)
+    assert host.released() == []
+    host.wait(0.1)
+    assert host.released() == ["reject port-unreachable"]
+
+
+def test_rfc5382_req_4_it_is_dropped_in_silence_once_the_own_syn_has_gone_out() -> None:
+    host = holding()
+    assert host.arrive("wan", f"tcp {STRANGER} > 203.0.113.1:5000 SYN seq=1") == "held"
+    host.wait(2)
+    assert outside(host.arrive("lan", f"tcp 192.168.10.5:5000 > {STRANGER} SYN seq=1")) == "203.0.113.1:5000"
+    host.wait(4)
+    assert host.released() == ["drop"]
+    assert host.arrive("wan", f"tcp {STRANGER} > 203.0.113.1:5000 SYN seq=1").startswith("lan ")
+
+
+def test_rfc5382_req_4_repetitions_wait_for_the_one_answer() -> None:
+    host = holding()
+    host.arrive("wan", f"tcp {STRANGER} > 203.0.113.1:5000 SYN seq=1")
+    host.wait(1)
+    assert host.arrive("wan", f"tcp {STRANGER} > 203.0.113.1:5000 SYN seq=1") == "drop no-rule"
+    host.wait(5)
+    assert host.released() == ["reject port-unreachable"]
+    assert host.arrive("wan", f"tcp {STRANGER} > 203.0.113.1:5000 SYN seq=1") == "held"
+
+
+def test_rfc5382_req_4_no_more_are_held_than_there_is_room_for() -> None:
+    host = holding()
+    fates = [host.arrive("wan", f"tcp {STRANGER} > 203.0.113.1:{port} SYN seq=1") for port in range(5000, 5006)]
+    assert fates == ["held"] * 4 + ["drop no-rule"] * 2
+
+
+def test_rfc5382_req_4a_what_the_policy_drops_on_purpose_is_never_answered() -> None:
+    rules = RULES % "" + "  wan -> self:\n    - {drop: any}\nsettings: {unsolicited-syn: hold}\n"
+    host = Host(rules, LINKS)
+    host.engine.hold(4)
+    assert host.arrive("wan", f"tcp {STRANGER} > 203.0.113.1:5000 SYN seq=1") == "drop policy-drop"
+
+
+@pytest.mark.parametrize(
+    "line", ["udp 198.51.100.9:80 > 203.0.113.1:5000", f"tcp {STRANGER} > 203.0.113.1:5000 SYN+ACK"]
+)
+def test_rfc5382_req_4_nothing_else_is_held(line: str) -> None:
+    assert holding().arrive("wan", line).startswith("drop ")
+    assert holding().arrive("lan", "tcp 192.168.10.5:5000 > 192.168.10.1:80 SYN") == "drop no-rule"
 
 
 def test_rfc5382_req_4_an_unsolicited_syn_is_dropped_in_silence_and_a_later_own_syn_passes() -> None:

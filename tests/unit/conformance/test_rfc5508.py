@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.golden.notation import packet
 from tests.host import Host
 from tests.kernel.finish import finished
-from tests.unit.conformance.office import MAPPING, STRICT, office
+from tests.unit.conformance.office import LINKS, MAPPING, RULES, STRICT, office, opened
 
 ABOUT = "time-exceeded about udp {}:5000 > 198.51.100.9:53"
 ERROR = "icmp 198.51.100.1 > 203.0.113.1 " + ABOUT.format("203.0.113.1")
@@ -124,6 +126,28 @@ def test_rfc5508_req_7_a_hairpinned_error() -> None:
     assert host.arrive("lan", error) == (
         "lan icmp 203.0.113.5 > 192.168.10.5 port-unreachable about udp 192.168.10.5:5000 > 203.0.113.5:53"
     )
+
+
+@pytest.mark.parametrize("limit", ["per-source: 1", "per-zone: {lan: 1}", "connections: 1"])
+def test_rfc5508_req_8_over_a_limit_or_with_a_full_table_the_sender_is_told_3_13(limit: str) -> None:
+    host = Host(RULES % "" + f"\nsettings: {{{limit}}}\n", LINKS)
+    opened(host, "192.168.10.5:5000", "198.51.100.9:80")
+    assert host.arrive("lan", "udp 192.168.10.5:5001 > 198.51.100.9:53") == "reject prohibited"
+    assert len(host.engine.table) == 1
+
+
+def test_rfc5508_req_8_strangers_outside_are_told_nothing() -> None:
+    rules = RULES % "" + "  wan -> self: accept\nsettings: {connections: 1}\n"
+    host = Host(rules, LINKS)
+    opened(host, "192.168.10.5:5000", "198.51.100.9:80")
+    assert host.arrive("wan", "udp 198.51.100.77:5001 > 203.0.113.1:53") == "drop table-full"
+
+
+def test_rfc5508_req_8_they_are_told_at_the_rate_of_rejects() -> None:
+    host = Host(RULES % "" + "\nsettings: {connections: 1, reject-rate: 2/second}\n", LINKS)
+    opened(host, "192.168.10.5:5000", "198.51.100.9:80")
+    fates = [host.arrive("lan", f"udp 192.168.10.5:{port} > 198.51.100.9:53") for port in range(6000, 6003)]
+    assert fates == ["reject prohibited", "reject prohibited", "drop table-full"]
 
 
 def test_rfc5508_req_8_out_of_ports_the_sender_is_told_3_13() -> None:

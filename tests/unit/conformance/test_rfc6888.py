@@ -40,7 +40,7 @@ def test_rfc6888_req_4_and_5_what_one_subscriber_may_hold_is_limited() -> None:
     host = limited("{per-source: 3}")
     answers = [host.arrive("lan", f"udp 192.168.10.5:{port} > 198.51.100.9:53") for port in range(5000, 5004)]
     assert [answer.startswith("wan ") for answer in answers] == [True, True, True, False]
-    assert answers[3] == "drop source-limit"
+    assert answers[3] == "reject prohibited"
     assert host.arrive("lan", "udp 192.168.10.6:5000 > 198.51.100.9:53").startswith("wan ")
 
 

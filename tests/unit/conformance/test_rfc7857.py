@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from tests.host import Host
 from tests.unit.conformance.office import FULL_CONE, MAPPING, STRICT, office, opened, outside
 
 INSIDE, PEER, OUTSIDE = "192.168.10.5:40000", "198.51.100.9:80", "203.0.113.1:40000"
@@ -48,6 +51,55 @@ def test_rfc7857_6_a_mapping_lets_in_its_own_protocol_only() -> None:
     assert host.arrive("wan", "tcp 198.51.100.10:99 > 203.0.113.1:5000 SYN") == "drop no-rule"
 
 
+QUIET = ", inbound-refresh: no"
+
+
+def kept(host: Host, seconds: int) -> bool:
+    """Whether the mapping of 192.168.10.5:5000 lives so long while its peer, and nobody else, goes on sending."""
+    host.arrive("lan", "udp 192.168.10.5:5000 > 198.51.100.9:53")
+    for _ in range(seconds // 10):
+        host.wait(10)
+        host.arrive("wan", "udp 198.51.100.9:53 > 203.0.113.1:5000")
+    return len(host.engine.table) > 0
+
+
+@pytest.mark.parametrize("more", ["", MAPPING, FULL_CONE])
+def test_rfc7857_7_packets_from_outside_do_not_refresh_where_the_rule_says_so(more: str) -> None:
+    assert kept(office(more), 60)
+    assert not kept(office(more + QUIET), 60)
+
+
+def test_rfc7857_7_packets_from_inside_still_do() -> None:
+    host = office(FULL_CONE + QUIET)
+    for _ in range(6):
+        host.arrive("lan", "udp 192.168.10.5:5000 > 198.51.100.9:53")
+        host.arrive("wan", "udp 198.51.100.9:53 > 203.0.113.1:5000")
+        host.wait(20)
+    assert len(host.engine.table) == 1
+
+
+def test_rfc7857_7_strangers_that_come_one_after_the_other_do_not_keep_a_mapping_either() -> None:
+    host = office(FULL_CONE + QUIET)
+    host.arrive("lan", "udp 192.168.10.5:5000 > 198.51.100.9:53")
+    answers = []
+    for last in range(20, 26):
+        host.wait(12)
+        answers.append(host.arrive("wan", f"udp 198.51.100.{last}:7 > 203.0.113.1:5000"))
+    assert [answer.startswith("lan ") for answer in answers] == [True, True, False, False, False, False]
+    host.wait(30)
+    assert [int(use.used) for use in host.engine.ports.uses()] == [0]
+
+
+def test_rfc7857_7_tcp_is_not_concerned() -> None:
+    host = office(QUIET)
+    opened(host, INSIDE, PEER)
+    [connection] = host.engine.table.connections()
+    before = connection.deadline
+    host.wait(10)
+    host.arrive("wan", f"tcp {PEER} > {OUTSIDE} ACK seq=501 ack=101")
+    assert connection.deadline == before + 10
+
+
 def test_rfc7857_8_errors_and_resets_going_out_do_not_refresh() -> None:
     host = office()
     host.arrive("lan", "udp 192.168.10.5:5000 > 198.51.100.9:53")
@@ -62,6 +114,15 @@ def test_rfc7857_8_errors_and_resets_going_out_do_not_refresh() -> None:
     host.arrive("lan", f"tcp {INSIDE} > {PEER} RST seq=101")
     [closing] = [one for one in host.engine.table.connections() if one is not connection]
     assert closing.deadline - host.now == 10
+
+
+def test_rfc7857_9_parity_can_be_given_up_by_rule() -> None:
+    host = office(MAPPING + ", preserve: nothing")
+    ports = {
+        int(outside(host.arrive("lan", f"udp 192.168.10.{last}:5000 > 198.51.100.9:53")).rpartition(":")[2]) % 2
+        for last in range(2, 40)
+    }
+    assert ports == {0, 1}
 
 
 def test_rfc7857_9_parity_only_where_mappings_are_endpoint_independent() -> None:

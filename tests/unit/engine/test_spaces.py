@@ -241,9 +241,9 @@ def test_the_rule_s_mark_stays_where_no_zone_has_one() -> None:
 def test_sources_are_counted_apart() -> None:
     host = gateway("settings: {per-source: 1}\n" + RULES.lstrip())
     assert port(host.arrive("alfa", SYN)) == "40000"
-    assert host.arrive("alfa", SYN.replace("40000", "40001")) == "drop source-limit"
+    assert host.arrive("alfa", SYN.replace("40000", "40001")) == "reject prohibited"
     assert host.arrive("beta", SYN.replace("40000", "40001")).startswith("wan ")
-    assert host.arrive("beta", SYN.replace("40000", "40002")) == "drop source-limit"
+    assert host.arrive("beta", SYN.replace("40000", "40002")) == "reject prohibited"
 
 
 def test_without_nat_a_lan_of_the_gateway_reaches_a_customer_by_policy_routing() -> None:

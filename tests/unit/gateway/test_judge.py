@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from conntrack.engine.verdict import HOLD
 from conntrack.gateway.queue.base import Handler, Tally
 from conntrack.gateway.queue.judge import FLUSH, Judge
 from tests.unit.gateway import wire
@@ -203,3 +204,46 @@ def test_no_message_however_garbled_ends_the_loop(tail: bytes, cut: int) -> None
     found = run(Script(), garbled, wire.packet(2, b"x"))
     assert found[-1] == Verdict(QUEUE, 2, 1, 0, None)
     assert len(found) <= 2
+
+
+class Patient(Script):
+    """Holds every packet until it is told that the time is up."""
+
+    def __init__(self) -> None:
+        super().__init__(HOLD)
+        self.late = False
+        self.asked: list[bytes] = []
+
+    def held(self, raw: bytes, hook: int, inbound: int, mark: int) -> tuple[int, bytes | None, int]:
+        self.asked.append(raw)
+        if raw.startswith(b"!"):
+            raise ZeroDivisionError("a fault of the engine's")
+        return (1, None, 0x2000_0000) if self.late else (HOLD, None, 0)
+
+
+def held(handler: Handler, tally: Tally, *payloads: bytes) -> Judge:
+    judge = Judge(QUEUE, handler, tally)
+    for number, payload in enumerate(payloads, start=1):
+        message = wire.packet(number, payload, hook=0, inbound=3)
+        assert judge.judge(memoryview(message), STRIDE, [len(message)]) == []
+    return judge
+
+
+def test_a_held_packet_gets_its_verdict_later() -> None:
+    handler = Patient()
+    judge = held(handler, Tally(), b"one", b"two")
+    assert judge.release() == b""
+    assert handler.asked == [b"one"]  # the others came later: they cannot be due
+    handler.late = True
+    assert wire.verdicts(judge.release()) == [
+        Verdict(QUEUE, 1, 1, 0x2000_0000, None),
+        Verdict(QUEUE, 2, 1, 0x2000_0000, None),
+    ]
+    assert judge.release() == b""
+
+
+def test_a_held_packet_that_cannot_be_judged_is_dropped_and_counted() -> None:
+    tally = Tally()
+    judge = held(Patient(), tally, b"!")
+    assert [verdict.verdict for verdict in wire.verdicts(judge.release())] == [0]
+    assert tally.faults == 1

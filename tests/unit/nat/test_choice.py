@@ -12,6 +12,7 @@ from conntrack.nat.choice import Choice, Chooser, port_class
 from conntrack.nat.endpoint import inside_of, outside_port
 from conntrack.nat.ports import Ports
 from conntrack.packet.header import GRE, ICMP, TCP, UDP
+from conntrack.policy.runtime import CONTIGUITY, EXCLUSIVE, PARITY
 
 OUTSIDE = inet_aton("203.0.113.1")
 SERVER = inet_aton("198.51.100.80")
@@ -34,11 +35,12 @@ class Nat:
         protocol: int = UDP,
         ranged: tuple[int, int] = (0, 0),
         exclusive: bool = False,
+        manner: int = 0,
     ) -> tuple[Choice, bytes]:
         client = inet_aton(f"192.168.10.{host}")
         second = 8 << 8 if protocol == ICMP else 53
         key = build(protocol, client, to, port, second)
-        return self.chooser.choose(key, OUTSIDE, *ranged, exclusive), key
+        return self.chooser.choose(key, OUTSIDE, *ranged, manner or ((EXCLUSIVE | PARITY) if exclusive else 0)), key
 
     def connect(
         self,
@@ -48,15 +50,16 @@ class Nat:
         protocol: int = UDP,
         ranged: tuple[int, int] = (0, 0),
         exclusive: bool = False,
+        manner: int = 0,
     ) -> Connection | None:
         """Chooses and, where a port was free, opens the connection; None where none was."""
-        choice, key = self.choose(host, port, to, protocol, ranged, exclusive)
+        choice, key = self.choose(host, port, to, protocol, ranged, exclusive, manner)
         if not choice.reply:
             return None
         connection = Connection(1, key, choice.reply, 0.0)
         assert self.table.insert(connection)
         if choice.mapped:
-            self.ports.map(connection, inside_of(key), choice, exclusive, None, 0.0)
+            self.ports.map(connection, inside_of(key), choice, exclusive or manner != 0, None, 0.0)
         else:
             self.ports.hold(connection, choice, 0.0)
         return connection
@@ -195,3 +198,47 @@ def test_a_key_that_is_built_for_any_port_is_the_inverse_of_the_translated_one()
     choice, key = Nat().choose(5, 40000, protocol=TCP)
     translated = key[:2] + OUTSIDE + key[6:]
     assert choice.reply == invert(translated)
+
+
+def pair(nat: Nat, host: int, port: int, to: bytes = SERVER) -> tuple[int, int]:
+    """The outside ports of an RTP port and of its RTCP port."""
+    both = EXCLUSIVE | PARITY | CONTIGUITY
+    return port_of(nat.connect(host, port, to, manner=both)), port_of(nat.connect(host, port + 1, to, manner=both))
+
+
+def test_contiguity_keeps_rtp_and_rtcp_neighbours() -> None:
+    nat = Nat()
+    assert pair(nat, 5, 40000) == (40000, 40001)
+    for host in range(6, 30):
+        rtp, rtcp = pair(nat, host, 40000)
+        assert (rtp % 2, rtcp) == (0, rtp + 1)
+
+
+def test_contiguity_leaves_the_neighbour_of_a_port_to_its_own_host() -> None:
+    nat = Nat()
+    both = EXCLUSIVE | PARITY | CONTIGUITY
+    first = port_of(nat.connect(5, 40000, manner=both))
+    assert port_of(nat.connect(6, 40001, manner=both)) != first + 1
+    assert port_of(nat.connect(5, 40001, manner=both)) == first + 1
+
+
+def test_contiguity_works_from_the_odd_port_too() -> None:
+    nat = Nat()
+    both = EXCLUSIVE | PARITY | CONTIGUITY
+    nat.connect(9, 40001, manner=both)
+    odd = port_of(nat.connect(5, 40001, manner=both))
+    assert odd != 40001
+    assert port_of(nat.connect(5, 40000, manner=both)) == odd - 1
+
+
+def test_contiguity_gives_way_before_the_connection_does() -> None:
+    nat = Nat()
+    both = EXCLUSIVE | PARITY | CONTIGUITY
+    found = {port_of(nat.connect(host, 40000, ranged=(6000, 6003), manner=both)) for host in range(5, 9)}
+    assert found == {6000, 6001, 6002, 6003}
+
+
+def test_without_parity_any_port_will_do() -> None:
+    nat = Nat()
+    ports = {port_of(nat.connect(host, 40000, manner=EXCLUSIVE)) % 2 for host in range(5, 40)}
+    assert ports == {0, 1}
