@@ -54,8 +54,8 @@ class Denial:
         """
         state = self._state
         query = self._query
-        inside = query.zone_in != SELF and int(query.zone_in) not in state.policy.outer
-        if inside and int(query.zone_out) in state.policy.outer:
+        outward = query.zone_in != SELF and int(query.zone_out) in state.policy.outer
+        if outward and state.policy.source_nat(query) is not None:
             self.without_resources(packet, why, now)
         else:
             self.refuse(packet, why)

@@ -121,7 +121,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     if close:
         return f'did you mean "{close[0]}"?'
     listed = ", ".join(known)
-    return f"known here: {listed}" if 0 < len(listed) <= 120 else ""
+    return f"known here: {listed}" if 0 < len(listed) <= 160 else ""
 
 
 def _with_caret(line: str, column: int) -> list[str]:
