@@ -12,6 +12,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from scapy.error import Scapy_Exception
 from scapy.layers.inet import IP, UDP
 from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import GRE, Ether
@@ -91,6 +92,14 @@ def crafted(net: Network) -> None:
             plain.sendto(bytes(lite), (str(head.dst), 4000))
 
 
+def crafted_left(path: Path) -> bool:
+    """Whether all six crafted packets are in a capture that is still written."""
+    with contextlib.suppress(Scapy_Exception, EOFError):
+        protocols = Counter(raw[9 if raw[0] >> 4 == 4 else 6] for _, raw in packets(path))
+        return min(protocols[number] for number in (47, 132, 136)) >= 2
+    return False
+
+
 def judged(path: Path) -> tuple[Counter[str], list[str]]:
     """What tshark found in a capture: packets by protocol, and those with a checksum that it says is bad."""
     words = ["tshark", "-n", "-r", str(path), *JUDGE, "-T", "fields", "-E", "separator=|", "-e", "frame.protocols"]
@@ -114,6 +123,7 @@ def captured(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("captured")
     with Network() as net, Daemon(net.gateway, RULES, path, "--queue-backend", "netlink"), capturing(net, path):
         traffic(net, path)
+        until(lambda: crafted_left(path / "wan-out.pcap"), "what was crafted has left and is captured")
     return path
 
 
