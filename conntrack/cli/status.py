@@ -47,11 +47,26 @@ def rows(status: Item) -> list[tuple[str, object]]:
         ("connections", f"{connections['count']} of {connections['limit'] or 'no limit'}"),
         ("queue", f"{status['queue']['backend']}, number {status['queue']['number']}"),
         ("fast path", fast_path(status["fastpath"])),
+        *(("", line) for line in fast_path_details(status["fastpath"])),
         ("if it fails", status["on_failure"]),
     ]
     if not rules["last_load_ok"]:
         lines.append(("last reload", "FAILED: the rules above are still in force"))
         lines += [("", problem) for problem in rules["problems"]]
+    return lines
+
+
+def fast_path_details(view: Item) -> list[str]:
+    """What stands behind that line, in two more; none without a fast path."""
+    if not view.get("active"):
+        return []
+    flows, room = view["flows"], view["connections"]
+    fill = f"{room['count'] / room['limit']:.1%}" if room["limit"] else "none"
+    program = f"program {view['program']} by {view['hook'] or 'nothing'}"
+    lines = [f"{program}, {fill} of its maps filled, {flows['slow']} flows slow"]
+    punts = sorted(view["punts"].items(), key=lambda punt: -punt[1])
+    if punts:
+        lines.append("left to the daemon: " + ", ".join(f"{name} {count}" for name, count in punts))
     return lines
 
 

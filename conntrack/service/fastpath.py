@@ -146,6 +146,18 @@ class FastPath:
         """See metrics/fastpath.py."""
         return (0, 0) if self._manager is None else (len(self._manager.carried), self._capacity)
 
+    def paths(self) -> tuple[int, int]:
+        """See metrics/fastpath.py."""
+        fast = 0 if self._manager is None else len(self._manager.carried)
+        return fast, len(self._engine.table) - fast
+
+    def share(self) -> float:
+        """See metrics/fastpath.py."""
+        counts = self.punts()
+        forwarded = 0 if counts is None else counts[punts.FORWARDED]
+        every = forwarded + int(self._queue.tally().packets)
+        return round(forwarded / every, 4) if every else 0.0
+
     def tag(self) -> str:
         """See metrics/fastpath.py."""
         return "" if self._stand is None else self._stand.tag()
@@ -155,8 +167,6 @@ class FastPath:
         counts = self.punts()
         if counts is None or self._stand is None:
             return {"mode": self._mode, "active": False, "why": self._why}
-        forwarded = counts[punts.FORWARDED]
-        judged = int(self._queue.tally().packets)
         connections, room = self.fill()
         names = {link.interface: link.name for link in self._host.snapshot().links}
         return {
@@ -169,8 +179,9 @@ class FastPath:
             "refused": dict(self._stand.refusals),
             "connections": {"count": connections, "limit": room},
             "xdp": xdp.view(self._stand, counts, names),
-            "packets": forwarded,
-            "share": round(forwarded / (forwarded + judged), 4) if forwarded + judged else 0.0,
+            "flows": dict(zip(("fast", "slow"), self.paths(), strict=True)),
+            "packets": counts[punts.FORWARDED],
+            "share": self.share(),
             "punts": {punts.name(number): counts[number] for number in punts.PUNTS if number and counts[number]},
         }
 

@@ -20,6 +20,6 @@ def unchangeable(before: Settings, after: Settings) -> Iterator[str]:
     if before.fastpath != after.fastpath:
         yield "`settings: fastpath:` changes with a restart only"
     if before.connections != after.connections and after.fastpath != "off":
-        yield "`settings: connections:` holds for the table from now on, for the room in the fast path from a restart on"
+        yield "`settings: connections:` holds for the table from now on, for the fast path from a restart on"
     if before.on_failure != after.on_failure:
         yield "`settings: on-failure:` holds from now on if the daemon dies; for a full queue, from a restart on"

@@ -29,6 +29,12 @@ class FastPathFigures(Protocol):
     def fill(self) -> tuple[int, int]:
         """Connections in the maps, and how many fit."""
 
+    def paths(self) -> tuple[int, int]:
+        """Connections in the fast path, and others."""
+
+    def share(self) -> float:
+        """Of all packets of connections, those that the fast path forwarded, 0 to 1."""
+
     def tag(self) -> str:
         """The program's version."""
 
@@ -48,11 +54,17 @@ class FastPathCollector(Collector):
         yield InfoMetricFamily(PREFIX + "fastpath_program", "The loaded program.", value={"tag": self._source.tag()})
         text = "Packets that the fast path forwarded."
         yield plain_counter("fastpath_packets", text, counts[punts.FORWARDED])
+        text = "Of these, packets that were forwarded by XDP."
+        yield plain_counter("fastpath_xdp_packets", text, counts[punts.AT_DRIVER])
+        text = "Share of packets that it forwarded, of all since the daemon began; 0 to 1."
+        yield plain_gauge("fastpath_share", text, self._source.share())
         rows = [((punts.name(number),), counts[number]) for number in sorted(punts.PUNTS) if number != punts.FORWARDED]
         yield counter("fastpath_punts", "Packets that it left to the daemon, by reason.", ("reason",), rows)
         connections, room = self._source.fill()
         rows = [(("used",), connections), (("limit",), room)]
         yield gauge("fastpath_connections", "Connections in the fast path's maps, and how many fit.", ("what",), rows)
+        rows = list(zip((("fast",), ("slow",)), self._source.paths(), strict=True))
+        yield gauge("connections_by_path", "Tracked connections, by the path of their packets.", ("path",), rows)
         yield from self._figures()
 
     def _figures(self) -> Iterator[Metric]:

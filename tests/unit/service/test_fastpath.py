@@ -10,7 +10,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import generate_latest
 
-from conntrack.cli.status import fast_path
+from conntrack.cli.status import fast_path, fast_path_details
 from conntrack.gateway.fastpath.stand import Stand
 from conntrack.gateway.links.snapshot import Link, Snapshot
 from conntrack.policy.document_settings import Settings
@@ -86,7 +86,13 @@ def test_it_stands_at_the_interfaces_of_zones_and_carries() -> None:
         assert view["interfaces"] == ["eth0", "eth1"]
         assert view["connections"] == {"count": 1, "limit": 262144}
         assert "1 connections" in fast_path(view)
-        assert 'pairwall_fastpath_connections{what="used"} 1.0' in metrics(running.fast)
+        assert view["flows"] == {"fast": 1, "slow": 0}
+        page = metrics(running.fast)
+        assert 'pairwall_fastpath_connections{what="used"} 1.0' in page
+        assert 'pairwall_connections_by_path{path="fast"} 1.0' in page
+        assert 'pairwall_connections_by_path{path="slow"} 0.0' in page
+        [line] = fast_path_details(view)
+        assert line == "program 0123456789abcdef by tcx, 0.0% of its maps filled, 0 flows slow"
 
     running.run(scene)
     assert running.host.stand.steps == ["follow eth0 eth1", "leave"]  # type: ignore[attr-defined]
@@ -99,6 +105,7 @@ def test_without_bpf_all_goes_on_and_it_says_why() -> None:
         await running.stream()
         assert running.fast.view() == {"mode": "auto", "active": False, "why": "no BPF in a test: none is needed"}
         assert fast_path(running.fast.view()) == "none: no BPF in a test: none is needed"
+        assert fast_path_details(running.fast.view()) == []
         assert "pairwall_fastpath_active 0.0" in metrics(running.fast)
         await running.fast.follow()
         await running.fast.rejudge()
@@ -163,6 +170,8 @@ def test_punts_and_share_count_from_this_start_on() -> None:
         assert (view["packets"], view["share"], view["punts"]) == (90, 0.9, {"miss": 3})
         page = metrics(running.fast)
         assert "pairwall_fastpath_packets_total 90.0" in page
+        assert "pairwall_fastpath_share 0.9" in page
+        assert fast_path_details(view)[1] == "left to the daemon: miss 3"
         assert 'pairwall_fastpath_punts_total{reason="miss"} 3.0' in page
 
     running.run(scene)

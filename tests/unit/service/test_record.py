@@ -56,4 +56,11 @@ def test_settings_that_wait_for_a_restart(text: str, word: str) -> None:
 
 
 def test_other_settings_change_at_once() -> None:
-    assert list(unchangeable(settings(""), settings("connections: 1000, loose: false"))) == []
+    before, after = settings("fastpath: off"), settings("fastpath: off, connections: 1000, loose: false")
+    assert list(unchangeable(before, after)) == []
+
+
+def test_room_in_the_fast_path_waits_for_a_restart() -> None:
+    (complaint,) = unchangeable(settings("fastpath: tc"), settings("fastpath: tc, connections: 1000"))
+    assert "connections" in complaint
+    assert "restart" in complaint
