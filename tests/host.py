@@ -153,6 +153,7 @@ class Host:
         if zone == "self":
             return self._sent(raw)
         inbound = self._index[zone]
+        self.pieces = []
         if self._for_us(destination(raw)) or self._pooled(destination(raw)):
             verdict, new, mark = self.engine.packet(raw, PREROUTING, inbound, 0, mark, self.now, verify)
             raw = raw if new is None else new

@@ -17,6 +17,7 @@ from random import Random
 from typing import Final, NamedTuple
 
 from conntrack.engine.core import Engine
+from conntrack.engine.exit import Exit
 from conntrack.engine.topology import Interface, Topology
 from conntrack.engine.verdict import DONE, DROP, FORWARD, HALF, OUTPUT, PREROUTING, REJECT_MASK
 from conntrack.policy.policy import Policy
@@ -38,6 +39,17 @@ class Outcome(NamedTuple):
     passed: bool
 
 
+class Crossed(Exit):
+    """Takes what NAT64 makes."""
+
+    def __init__(self) -> None:
+        self.packets: list[bytes] = []
+
+    def send(self, raw: bytes) -> None:
+        """See Exit."""
+        self.packets.append(raw)
+
+
 class Playback:
     """One run. `own` has the gateway's addresses by zone number."""
 
@@ -46,6 +58,8 @@ class Playback:
         self._topology = topology(policy.zones, own)
         self.engine = Engine(policy, self._topology, Random(0))
         self.engine.set_wall(begins - EPOCH)
+        self._crossed = Crossed()
+        self.engine.lead_out(self._crossed)
         self._begins = begins
         self._now = EPOCH
         pools = (rule.addresses for rule in policy.nat_rules if rule.kind == SOURCE_NAT)
@@ -94,8 +108,22 @@ class Playback:
         self, raw: bytes, hook: int, inbound: int, outbound: int, mark: int, verify: bool
     ) -> tuple[Outcome, int]:
         verdict, new, mark = self.engine.packet(raw, hook, inbound, outbound, mark, self._now, verify)
+        if self._crossed.packets:
+            return Outcome(self._across(), True), DONE
         passed = verdict != DROP and not mark & REJECT_MASK
         return Outcome(raw if new is None else new, passed), mark
+
+    def _across(self) -> bytes:
+        """What NAT64 made of the packet: of fragments the first; IPv4 once it is routed and has its source."""
+        made, self._crossed.packets = self._crossed.packets[0], []
+        if made[0] >> 4 == 6:
+            return made
+        trace = self.engine.trace
+        rule, begun = trace.rule, trace.new
+        outbound = int(self._topology.route(ends(made)[1]))
+        new = self.engine.packet(made, FORWARD, 0, outbound, HALF, self._now)[1]
+        trace.rule, trace.new = rule, begun
+        return made if new is None else new
 
 
 class Finder:

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Final
 
 from conntrack.packet.checksum import ones_sum
+from conntrack.packet.error64 import error_to_ipv4, error_to_ipv6, tells_size
 from conntrack.packet.header import (
     DCCP,
     GRE,
@@ -28,6 +29,7 @@ from conntrack.packet.parse import parse, parse_embedded
 from conntrack.packet.rewrite import deltas, set_tos, translate, translate_error
 from conntrack.packet.sctp import check_chunks
 from conntrack.packet.tcp_options import highest_sack, mss, scale_and_sack
+from conntrack.packet.translate64 import to_ipv4, to_ipv6
 
 Decoder = Callable[[bytes], None]
 
@@ -71,6 +73,39 @@ def _rewrite(packet: Packet) -> None:
         inner = Packet()
         parse_embedded(packet, inner)
         translate_error(packet, inner, pair, inner.pair[::-1])
+
+
+def cross(raw: bytes) -> None:
+    """Everything that NAT64 does to a packet."""
+    packet = Packet()
+    parse(raw, packet, False)
+    if packet.fragment != WHOLE:
+        return
+    pair = bytes(range(1, 37)) if packet.version == 4 else bytes(range(1, 13))
+    if packet.kind == ICMP_ERROR:
+        inner = Packet()
+        parse_embedded(packet, inner)
+        _cross_error(packet, inner, pair)
+    elif packet.version == 4:
+        to_ipv6(packet, pair, 1, packet.hop_limit, packet.tos, True)
+    else:
+        to_ipv4(packet, pair, 1, packet.hop_limit, packet.tos, 1, False)
+
+
+def _cross_error(packet: Packet, inner: Packet, pair: bytes) -> None:
+    tells_size(packet)
+    if packet.version == 4:
+        error_to_ipv6(packet, inner, pair[:16], pair, packet.hop_limit)
+    else:
+        error_to_ipv4(packet, inner, pair[:4], pair, packet.hop_limit, 1)
+
+
+def _cross_v4(kind: int, data: bytes) -> None:
+    cross(within_ipv4(ICMP, bytes((kind, data[0] & 15 if data else 0)) + bytes(2) + data))
+
+
+def _cross_v6(kind: int, data: bytes) -> None:
+    cross(within_ipv6(ICMPV6, bytes((kind, data[0] & 7 if data else 0)) + bytes(2) + data))
 
 
 def _in_ipv4(protocol: int, data: bytes) -> None:
@@ -119,4 +154,10 @@ DECODERS: Final[list[tuple[str, Decoder]]] = [
     ("dccp-v6", partial(_in_ipv6, DCCP)),
     ("gre-v6", partial(_in_ipv6, GRE)),
     ("embedded-v6", _in_error_v6),
+    ("nat64", cross),
+    ("nat64-unreachable", partial(_cross_v4, 3)),
+    ("nat64-problem", partial(_cross_v4, 12)),
+    ("nat64-unreachable-v6", partial(_cross_v6, 1)),
+    ("nat64-too-big", partial(_cross_v6, 2)),
+    ("nat64-problem-v6", partial(_cross_v6, 4)),
 ]

@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections import Counter
 
 from conntrack.engine.core import Engine
-from conntrack.flow.connection import ASSURED, CLOSING, DYING, HAIRPIN, Connection
+from conntrack.flow.connection import ASSURED, CLOSING, DYING, HAIRPIN, NAT64, Connection
 from conntrack.flow.eviction import ENDING, NO_QUEUE, UNASSURED
 from conntrack.flow.table import source_of
 from conntrack.nat.blocks import Block
 from conntrack.nat.endpoint import PORTED, outside_port
 from conntrack.nat.mapping import Mapping
 from conntrack.nat.use import PortUse
+from conntrack.packet.header import ICMP, ICMPV6
 
 #: the longest that any tracker keeps a silent connection by default
 LONGEST = 5 * 86400.0
@@ -27,9 +28,10 @@ def whole(engine: Engine, now: float, most: int) -> None:
     assert len(engine.table.directions) == 2 * len(connections)
     for connection in connections:
         _one(engine, connection, now)
-    hairpins = [connection for connection in connections if connection.status & HAIRPIN]
-    assert len(engine.table.halves) == 2 * len(hairpins)
-    assert {direction.connection for direction in engine.table.halves.values()} == set(hairpins)
+    hairpins = {connection for connection in connections if connection.status & HAIRPIN}
+    crossing = {connection for connection in connections if connection.status & NAT64}
+    assert len(engine.table.halves) == 2 * len(hairpins) + len(crossing)
+    assert {direction.connection for direction in engine.table.halves.values()} == hairpins | crossing
     _counts(engine, connections)
     _queues(engine, connections)
     _ports(engine, connections)
@@ -42,7 +44,8 @@ def _one(engine: Engine, connection: Connection, now: float) -> None:
     assert original.original
     assert not reply.original
     assert original.connection is reply.connection is connection
-    assert original.key[0] == reply.key[0] == connection.protocol
+    assert original.key[0] == connection.protocol
+    assert reply.key[0] == (ICMP if connection.status & NAT64 and original.key[0] == ICMPV6 else original.key[0])
     assert not connection.status & DYING
     assert connection.due > 0.0
     assert connection.deadline <= now + LONGEST

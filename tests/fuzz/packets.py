@@ -36,11 +36,11 @@ SEEDS = [
 REPAIRED, BARE = 0x40, 0xFF
 
 
-def forged(body: bytes) -> bytes:
+def forged(body: bytes, seeds: list[bytes] = SEEDS) -> bytes:
     """One of the seeds with some of its bytes replaced, its checksums made right or left wrong; or the bytes alone."""
     if len(body) < 2 or body[1] == BARE:
         return body
-    raw = bytearray(SEEDS[(body[1] & 0x3F) % len(SEEDS)])
+    raw = bytearray(seeds[(body[1] & 0x3F) % len(seeds)])
     for place in range(2, len(body) - 1, 2):
         raw[body[place] % len(raw)] = body[place + 1]
     return checksums_made_right(bytes(raw)) if body[1] & REPAIRED else bytes(raw)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from conntrack.engine.core import Engine
+from conntrack.engine.exit import Exit
 from conntrack.engine.verdict import (
     DONE,
     DROP,
@@ -74,8 +75,31 @@ def destination(raw: bytes) -> bytes:
     return raw[16:20] if raw[0] >> 4 == 4 else raw[24:40]
 
 
+class _Tunnel(Exit):
+    """Takes what NAT64 makes of a packet."""
+
+    def __init__(self) -> None:
+        self.made: list[bytes] = []
+
+    def send(self, raw: bytes) -> None:
+        self.made.append(raw)
+
+
 def _judged(engine: Engine, raw: bytes, hook: int, inbound: int, outbound: int, mark: int, now: float) -> Outcome:
+    tunnel = _Tunnel()
+    engine.lead_out(tunnel)
     verdict, out, mark = engine.packet(raw, hook, inbound, outbound, mark, now)
+    first = _outcome(engine, raw, verdict, out, mark)
+    if not tunnel.made:
+        return first
+    made = tunnel.made[0]
+    if made[0] >> 4 == 6:
+        return first._replace(raw=made, mark=DONE)
+    last = engine.packet(made, FORWARD, 0, int(engine.topology.route(destination(made))), HALF, now)
+    return _merged(first, _outcome(engine, made, *last))
+
+
+def _outcome(engine: Engine, raw: bytes, verdict: int, out: bytes | None, mark: int) -> Outcome:
     trace = engine.trace
     answer = _ANSWERS.get(mark & REJECT_MASK, "")
     left = None if verdict == DROP or answer else raw if out is None else out
