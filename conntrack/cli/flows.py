@@ -57,7 +57,7 @@ FILTERS = {
     "rule": "part of the deciding rule's name or place",
     "mark": "packet mark",
     "family": "ipv4 or ipv6",
-    "status": "assured, replied, unreplied, related, helped, source-nat or destination-nat",
+    "status": "assured, replied, unreplied, related, helped, source-nat, destination-nat or nat64",
 }
 
 

@@ -11,7 +11,16 @@ import ipaddress
 from collections.abc import Callable
 from typing import Any, Final
 
-from conntrack.flow.connection import ASSURED, DESTINATION_NAT, HELPED, RELATED, SEEN_REPLY, SOURCE_NAT, Connection
+from conntrack.flow.connection import (
+    ASSURED,
+    DESTINATION_NAT,
+    HELPED,
+    NAT64,
+    RELATED,
+    SEEN_REPLY,
+    SOURCE_NAT,
+    Connection,
+)
 from conntrack.service.names import WITH_PORTS, protocol_number
 from conntrack.service.protocol import USAGE, Item, Refused
 
@@ -40,6 +49,7 @@ STATUS: Final[dict[str, tuple[int, int]]] = {
     "helped": (HELPED, 0),
     "source-nat": (SOURCE_NAT, 0),
     "destination-nat": (DESTINATION_NAT, 0),
+    "nat64": (NAT64, 0),
 }
 
 Test = Callable[[Connection], bool]

@@ -64,6 +64,7 @@ def test_packets_pass_a_missing_daemon_only_if_that_is_wanted() -> None:
         (Rule(p.GUARD, p.DROP, mark=Mark(1, 3, unless=True)), "meta mark & 0x3 != 0x1 drop"),
         (Rule(p.PREROUTING, p.CLEAR), "meta mark set meta mark & 0xfffffff"),
         (Rule(p.ANSWER_OUT, p.SETTLE), "meta mark set meta mark | 0x80000000"),
+        (Rule(p.PREROUTING, p.HALVE, 4, "pw"), 'meta nfproto ipv4 iifname "pw" meta mark set meta mark | 0x40000000'),
         (Rule(p.PREROUTING, p.LEAVE, own_source=True), "fib saddr type local return"),
     ],
 )

@@ -53,6 +53,8 @@ def walk(wanted: Wanted, chain: str, packet: Walker) -> tuple[str, int]:
                 packet = packet._replace(mark=packet.mark & ~p.OURS)
             elif rule.action == p.SETTLE:
                 packet = packet._replace(mark=packet.mark | DONE)
+            elif rule.action == p.HALVE:
+                packet = packet._replace(mark=packet.mark | HALF)
             else:
                 return rule.action, packet.mark
     return "", packet.mark
@@ -175,3 +177,28 @@ def test_every_rule_is_in_a_chain_of_the_list() -> None:
     assert {rule.chain for rule in whole.rules} == set(p.CHAINS)
     assert isinstance(whole, Plan)
     assert (whole.queue, whole.bypass) == (3, False)
+
+
+class TestTunnel:
+    """What comes in by the daemon's own link is judged, and nothing else takes that mark."""
+
+    WANTED = Wanted(5, tunnel="pairwall64")
+
+    def test_ipv6_is_done(self) -> None:
+        packet = Walker("2001:db8::5", interface="pairwall64")
+        assert walk(self.WANTED, p.PREROUTING, packet) == (p.LEAVE, DONE)
+        assert walk(self.WANTED, p.FORWARD, packet._replace(mark=DONE)) == ("", DONE)
+
+    def test_ipv4_is_queued_once_more_in_forward(self) -> None:
+        packet = Walker(interface="pairwall64")
+        assert walk(self.WANTED, p.PREROUTING, packet) == (p.LEAVE, HALF)
+        assert walk(self.WANTED, p.FORWARD, packet._replace(mark=HALF)) == (p.QUEUE, HALF)
+
+    def test_ipv4_to_the_gateway_itself_is_not_taken_in(self) -> None:
+        assert walk(self.WANTED, p.GUARD, Walker(kind="local", interface="pairwall64", mark=HALF))[0] == p.DROP
+
+    def test_another_link_is_as_ever(self) -> None:
+        assert walk(self.WANTED, p.PREROUTING, Walker("2001:db8::5", "local", mark=DONE)) == (p.QUEUE, 0)
+
+    def test_without_one_there_are_no_such_rules(self) -> None:
+        assert not [rule for rule in plan(Wanted(5)).rules if rule.action == p.HALVE]

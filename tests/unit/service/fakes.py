@@ -35,6 +35,7 @@ class FakeQueue(Queue):
         self.lost: Exception | None = None
         self.drained: list[int] = []  # what each call of drain was asked for
         self.closed = False
+        self.segmented = 0
         self._tally = Tally()
         self._reading, self._writing = socket.socketpair()
         self._reading.setblocking(False)
@@ -50,6 +51,9 @@ class FakeQueue(Queue):
 
     def name(self) -> str:
         return "fake"
+
+    def segment(self) -> None:
+        self.segmented += 1
 
     def tally(self) -> Tally:
         return self._tally

@@ -200,6 +200,34 @@ def test_reload_by_signal(scene: Scene) -> None:
     assert any(said.startswith("RELOADING=1\nMONOTONIC_USEC=") for said in scene.said)
 
 
+def test_nat64_gets_its_link_before_packets_come_and_loses_it_after_they_are_gone(scene: Scene) -> None:
+    entry = '  - {name: to-ipv4, nat64: "%s", at: wan, from: [lan]}\npolicy:'
+
+    async def act() -> None:
+        for text in (RULES.replace("policy:", entry % "2001:db8:64::/96"), RULES):
+            scene.rules.write_text(text)
+            scene.said.clear()
+            os.kill(os.getpid(), signal.SIGHUP)
+            await scene.heard("READY=1")
+
+    scene.rules.write_text(RULES.replace("policy:", entry % "64:ff9b::/96"))
+    scene.live(act)
+    assert scene.host.led == [
+        ["64:ff9b::/96"],
+        ["64:ff9b::/96", "2001:db8:64::/96"],  # both, until the new rules are in force
+        ["2001:db8:64::/96"],
+        ["2001:db8:64::/96"],
+        [],
+    ]
+    assert [wanted.tunnel for wanted in scene.host.installed] == ["pairwall64", "pairwall64", ""]
+    assert scene.queue.segmented == 1  # the reload that has an entry
+
+
+def test_without_nat64_no_link_is_asked_for(scene: Scene) -> None:
+    scene.live()
+    assert scene.host.led == [[]]
+
+
 def test_a_reload_with_a_mistake_changes_nothing(scene: Scene) -> None:
     async def act() -> None:
         scene.rules.write_text(RULES.replace("= accept", "= drop"))

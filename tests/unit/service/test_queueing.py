@@ -6,7 +6,7 @@ from ipaddress import ip_network
 
 from conntrack.gateway.hooks.plan import Catch, Wanted
 from conntrack.policy.load import load_text
-from conntrack.service.queueing import wanted
+from conntrack.service.queueing import crossings_of, joined, wanted
 
 HEAD = """
 version: 1
@@ -59,3 +59,27 @@ def test_a_redirect_may_be_for_one_family_and_one_destination() -> None:
 def test_a_redirect_from_several_zones() -> None:
     found = of("nat: [{redirect: tcp/80, from: [lan, wan], to: 3128}]")
     assert [catch.interface for catch in found.catches] == ["eth1", "tun+", "eth0"]
+
+
+NAT64 = """
+nat:
+  - {nat64: "64:ff9b::/96", at: wan, from: [lan]}
+  - {nat64: "2001:db8:64::/48", at: wan}
+  - {nat64: "64:ff9b::/96", at: lan, from: [wan]}
+"""
+
+
+def test_nat64_needs_a_link_and_its_prefixes_routed_to_it() -> None:
+    document = load_text(HEAD + NAT64, "rules.yaml")
+    assert [str(prefix) for prefix in crossings_of(document)] == ["64:ff9b::/96", "2001:db8:64::/48"]
+    assert wanted(document).tunnel == "pairwall64"
+    assert of("policy: {lan -> wan: accept}").tunnel == ""
+
+
+def test_with_nat64_the_queue_takes_no_joined_packets() -> None:
+    plain = HEAD + "settings: {queue: {gso: %s}}"
+    found = {gso: joined(load_text(plain % gso, "rules.yaml"), True) for gso in ("on", "off", "auto")}
+    assert found == {"on": True, "off": False, "auto": True}
+    assert not joined(load_text(plain % "auto", "rules.yaml"), False)
+    for gso in ("on", "off", "auto"):
+        assert not joined(load_text(plain % gso + NAT64, "rules.yaml"), True)

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import json
 
-from conntrack.flow.connection import DESTINATION_NAT, HAIRPIN, OFFLOADED, Connection
+from conntrack.flow.connection import DESTINATION_NAT, HAIRPIN, NAT64, OFFLOADED, Connection
 from conntrack.flow.pair import build, invert
+from conntrack.service.filters import addresses
 from conntrack.service.views import Flows, nat_words, pair_view
 from tests.unit.service.conftest import packed
 
@@ -43,6 +44,18 @@ def test_a_masqueraded_connection(flows: Flows, web: Connection) -> None:
         "mark": 16,
         "path": "slow",
     }
+
+
+def test_a_connection_through_nat64_has_a_pair_of_either_version(flows: Flows) -> None:
+    original = build(58, packed("2001:db8::5"), packed("64:ff9b::102:304"), 7, 128 << 8)
+    reply = build(1, packed("1.2.3.4"), packed("203.0.113.5"), 9, 0)
+    made = Connection(1, original, reply, 0.0)
+    made.status = NAT64 | DESTINATION_NAT
+    view = flows.view(made, 0.0)
+    assert view["nat"] == ["destination", "nat64"]
+    assert (view["protocol"], view["original"]["icmp_type"], view["original"]["icmp_id"]) == ("icmpv6", 128, 7)
+    assert (view["reply"]["source"], view["reply"]["icmp_type"], view["reply"]["icmp_id"]) == ("1.2.3.4", 0, 9)
+    assert addresses(made)[2] == packed("1.2.3.4")
 
 
 def test_an_address_space_is_told_where_it_is_not_the_usual_one() -> None:
