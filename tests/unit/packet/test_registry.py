@@ -32,6 +32,12 @@ FAULTS = {
     "icmpv6": (b"\x80", "truncated"),
     "ip": (b"\x55", "bad-version"),
     "ip-verified": (b"", "truncated"),
+    "nat64": (b"\x55", "bad-version"),
+    "nat64-unreachable": (bytes(4) + b"\x44" + bytes(19), "bad-embedded"),
+    "nat64-problem": (bytes(4) + b"\x44" + bytes(19), "bad-embedded"),
+    "nat64-unreachable-v6": (bytes(4) + b"\x60" + bytes(39), "bad-embedded"),
+    "nat64-too-big": (bytes(4) + b"\x60" + bytes(39), "bad-embedded"),
+    "nat64-problem-v6": (bytes(4) + b"\x60" + bytes(39), "bad-embedded"),
 }
 
 
