@@ -38,17 +38,18 @@ class _Need(NamedTuple):
     settable: bool = True
 
 
-def check(interfaces: Iterable[str], root: Path = _ROOT) -> list[Finding]:
+def check(interfaces: Iterable[str], root: Path = _ROOT, marked: Iterable[str] = ()) -> list[Finding]:
     """What is not as it should be, in the order in which it is to be set.
 
-    interfaces: those of the zones that exist now. Sysctls that the kernel does not have (IPv6 off) are not missed.
+    interfaces: those of the zones that exist now; marked: those of them that packets are routed to by a mark. Sysctls
+    that the kernel does not have (IPv6 off) are not missed.
     """
     names = list(interfaces)
     found = []
     for need in [
         *_routers(names, root),
         *_forwarding(names, root),
-        *_reverse_path(names, root),
+        *_reverse_path(names, list(marked), root),
         *_bridges(names, root),
     ]:
         finding = _judge(need, root)
@@ -89,17 +90,21 @@ def _routers(names: list[str], root: Path) -> Iterator[_Need]:
             yield _Need(f"ipv6/conf/{name}/accept_ra", ("2",), why)
 
 
-def _reverse_path(names: list[str], root: Path) -> Iterator[_Need]:
-    """Strict checking (the higher value of `all` and the interface counts) only bites with several ways out."""
+def _reverse_path(names: list[str], marked: list[str], root: Path) -> Iterator[_Need]:
+    """Strict checking (the higher value of `all` and the interface counts) bites with several ways out, or back."""
     ways = _default_routes(root)
-    if len(ways) < 2 or _read(root, "ipv4/conf/all/rp_filter") == "2":
+    if _read(root, "ipv4/conf/all/rp_filter") == "2":
         return
     strict_everywhere = _read(root, "ipv4/conf/all/rp_filter") == "1"
+    wanted = ("2",) if strict_everywhere else ("2", "0")  # with `all` at 1, 0 here means 1
     for name in names:
-        if name in ways:
+        path = f"ipv4/conf/{name}/rp_filter"
+        if name in marked:
+            why = f"the way back to hosts behind {name} is found by a mark only, so what they send is dropped unseen"
+            yield _Need(path, wanted, why)
+        elif name in ways and len(ways) > 1:
             why = f"packets that come in by {name} while the better default route is another's are dropped unseen"
-            # with `all` at 1, 0 here means 1
-            yield _Need(f"ipv4/conf/{name}/rp_filter", ("2",) if strict_everywhere else ("2", "0"), why)
+            yield _Need(path, wanted, why)
 
 
 def _bridges(names: list[str], root: Path) -> Iterator[_Need]:

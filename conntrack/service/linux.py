@@ -50,7 +50,8 @@ class LinuxHost:
         self._loop = asyncio.get_running_loop()
         await asyncio.to_thread(self._links.start)
         ours = [name for name in self._links.names() if policy.zone_of_interface(name) >= 0]
-        findings = await asyncio.to_thread(sysctl.check, ours)
+        marked = [name for name in ours if policy.zones[policy.zone_of_interface(name)].mark]
+        findings = await asyncio.to_thread(sysctl.check, ours, marked=marked)
         if set_sysctls:
             return await asyncio.to_thread(sysctl.apply, findings)
         return [f"{finding.complaint()} (set it, or start with --set-sysctls)" for finding in findings]

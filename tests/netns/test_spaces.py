@@ -43,8 +43,10 @@ class Provider:
         for label in ("gateway", "server", *CUSTOMERS):
             hosts[label] = Namespace(label)
             stack.callback(hosts[label].close)
+            strict = int(label == "gateway")  # as many distributions have it; the daemon is to see to it
             for scope in ("all", "default"):
-                hosts[label].sysctl(**{f"ipv6__conf__{scope}__accept_dad": 0, f"ipv4__conf__{scope}__rp_filter": 0})
+                settings = {f"ipv6__conf__{scope}__accept_dad": 0, f"ipv4__conf__{scope}__rp_filter": strict}
+                hosts[label].sysctl(**settings)
         self.gateway, self.server, self.alfa, self.beta = hosts.values()
         for number, far in enumerate((self.server, self.alfa, self.beta)):
             words = f"ip link add eth{number} netns {self.gateway.name} type veth peer name eth0 netns {far.name}"

@@ -87,3 +87,21 @@ def test_of_equal_routes_the_first_counts_and_refused_networks_have_none() -> No
     assert built.route(packed("10.1.9.9")) == 0
     assert built.route(packed("192.0.2.1")) == 0
     assert built.route(packed("2001:db8::1")) == ETH1
+
+
+def test_the_largest_packet_that_a_path_takes() -> None:
+    links = (Link(ETH0, "eth0", True, 1492), Link(ETH1, "eth1", True, 9000))
+    routes = (
+        Route(packed("203.0.113.0"), 24, 0, ETH0, mtu=1280),
+        Route(packed("198.51.100.0"), 24, 0, ETH0, mtu=1500),
+        Route(bytes(4), 0, 0, ETH0),
+        Route(packed("10.0.0.0"), 8, 0, ETH1),
+        Route(packed("fd00::"), 16, 0, ETH1, mtu=1400),
+    )
+    built = topology(Snapshot(links, routes=routes), zone_of)
+    assert built.path_mtu(packed("203.0.113.7")) == 1280
+    assert built.path_mtu(packed("198.51.100.7")) == 1492  # its link takes no more
+    assert built.path_mtu(packed("192.0.2.1")) == 1492
+    assert built.path_mtu(packed("10.1.2.3")) == 9000
+    assert built.path_mtu(packed("fd00::1")) == 1400
+    assert built.path_mtu(packed("2001:db8::1")) == 0  # no route

@@ -132,6 +132,19 @@ def test_strict_reverse_path_checking_bites_with_two_ways_out(
     assert host.found() == ([("net.ipv4.conf.eth0.rp_filter", here, "2")] if bites else [])
 
 
+@pytest.mark.parametrize(
+    ("everywhere", "here", "bites"),
+    [("0", "0", False), ("0", "1", True), ("1", "0", True), ("1", "2", False), ("2", "1", False)],
+)
+def test_strict_reverse_path_checking_bites_where_only_a_mark_leads_back(
+    host: Host, everywhere: str, here: str, bites: bool
+) -> None:
+    host.sysctls({"ipv4/conf/all/rp_filter": everywhere, "ipv4/conf/eth1/rp_filter": here})
+    found = [(one.name, one.wanted) for one in check(NAMES, host.root, marked=["eth1"])]
+    assert found == ([("net.ipv4.conf.eth1.rp_filter", "2")] if bites else [])
+    assert host.found() == []
+
+
 def test_bridged_packets_in_the_hooks_are_told_but_never_set(host: Host) -> None:
     host.sysctls({"bridge/bridge-nf-call-iptables": "1", "bridge/bridge-nf-call-ip6tables": "0"})
     assert host.found() == [], "no zone has a bridge"
