@@ -14,6 +14,7 @@ from collections.abc import Iterator
 
 import pytest
 from scapy.layers.inet import ICMP, IP
+from scapy.layers.inet6 import IPv6, IPv6ExtHdrFragment
 
 from conntrack.cli.lab import probes, servers
 from conntrack.cli.lab.namespace import Namespace
@@ -165,3 +166,24 @@ def test_an_error_about_a_fragment_finds_its_sender(net: Network, start: Start) 
     quoted = told["IPerror"]
     assert (quoted.src, quoted.dst, int(quoted.frag), str(quoted.flags)) == (CLIENT4, FAR4, 0, "MF")
     assert quoted["UDPerror"].sport == 6000
+
+
+@ONE_BACKEND
+def test_an_error_about_a_fragment_finds_its_sender_over_ipv6(net: Network, start: Start) -> None:
+    start(RULES)
+    with (
+        net.client.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6) as errors,
+        net.client.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe,
+    ):
+        probe.bind((CLIENT6, 6000))
+        probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, 2)
+        probe.sendto(bytes(SIZE), (FAR6, 33434))
+        data, sender = errors.recvfrom(65535)
+        while data[0] != 3:  # neighbours speak there as well
+            data, sender = errors.recvfrom(65535)
+    assert sender[0] == SERVER6
+    quoted = IPv6(data[8:])
+    assert (quoted.src, quoted.dst) == (CLIENT6, FAR6)
+    piece = quoted[IPv6ExtHdrFragment]
+    assert (piece.offset, piece.m) == (0, 1)
+    assert int.from_bytes(bytes(piece.payload)[:2], "big") == 6000
