@@ -120,6 +120,9 @@ class Host:
         """Begins anew, as if nothing had ever happened."""
         self.now = 1000.0
         self.engine = Engine(self.engine.policy, self.topology, Random(1))
+        self.tunnel = Tunnel()
+        self.engine.lead_out(self.tunnel)
+        self._held = []
 
     def wait(self, seconds: float) -> None:
         """Lets time pass, and what is due end."""

@@ -30,6 +30,12 @@ SEEDS = [
         "udp 192.168.10.5:5353 > 224.0.0.251:5353 length=9",
         "icmp 192.168.10.20 > 203.0.113.1 port-unreachable about tcp 203.0.113.1:6000 > 192.168.10.20:443 SYN",
         "protocol-47 192.168.10.5 > 198.51.100.9",
+        "udp [fd10::5]:5000 > [64:ff9b::c633:6409]:53 length=20",
+        "tcp [fd10::5]:5001 > [64:ff9b::c633:6409]:80 SYN seq=1 mss=1440",
+        "tcp 198.51.100.9:80 > 203.0.113.1:5001 SYN+ACK seq=9 ack=2",
+        "icmp6 fd10::5 > 64:ff9b::c633:6409 echo-request id=7",
+        "icmp 198.51.100.1 > 203.0.113.1 time-exceeded about tcp 203.0.113.1:5001 > 198.51.100.9:80 SYN",
+        "icmp 198.51.100.1 > 203.0.113.1 fragmentation-needed about udp 203.0.113.1:5000 > 198.51.100.9:53 length=20",
     )
 ]
 #: of a body's second byte: the checksums are made right again / the bytes alone are the packet

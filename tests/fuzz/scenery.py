@@ -32,15 +32,17 @@ RULES = (
     f"version: 1\nsettings: {{connections: {MOST}}}\nzones:{_ZONES}{_NAT}{_POLICY}",
     # other numbers for the zones, ports of one's own, whoever sends to them is let in, limits
     f"""version: 1
-settings: {{connections: {MOST}, per-source: 3, per-zone: {{guest: 2}}, port-hold-down: 120s, loose: true}}
+settings: {{connections: {MOST}, per-source: 3, per-zone: {{guest: 2}}, port-hold-down: 120s, loose: true,
+  unsolicited-syn: hold}}
 zones:
-  guest: {{interfaces: [eth2], networks: [192.168.20.0/24]}}
+  guest: {{interfaces: [eth2], networks: [192.168.20.0/24], space: guests, mark: 0x20}}
   lan: {{interfaces: [eth1], networks: [192.168.10.0/24, fd10::/64]}}
   wan: {{interfaces: [eth0], mss: 1400}}
 nat:
   - {{name: internet, masquerade: wan, from: [lan, guest], mapping: endpoint-independent,
      filtering: endpoint-independent}}
   - {{name: shop, forward: [tcp/443, udp/443], at: wan, to: [192.168.10.20, 192.168.10.5]}}
+  - {{name: old, nat64: "64:ff9b::/96", at: wan, from: lan}}
   - {{name: proxy, redirect: udp/53, from: lan, to: 53}}
 {_POLICY}""",
     # whole hosts and networks for each other, hairpin through them
