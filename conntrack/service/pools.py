@@ -39,8 +39,9 @@ def versions(engine: Engine, rule: NatRule) -> tuple[int, ...]:
 
 def held(engine: Engine, addresses: list[bytes], protocol: int = -1) -> int:
     """How many ports of addresses are in use, of one protocol or of all."""
+    wanted = set(addresses)
     uses = engine.ports.uses()
-    return sum(int(use.used) for use in uses if use.address in addresses and protocol in (-1, use.protocol))
+    return sum(int(use.used) for use in uses if use.address in wanted and protocol in (-1, use.protocol))
 
 
 def size(rule: NatRule) -> int:
