@@ -17,6 +17,8 @@ from conntrack.flow.connection import Connection
 
 #: expectations that may wait at a time, of all connections together; over that, new ones are refused
 MOST: Final = 4096
+#: those that may wait at one place, be it of as many masters: a packet that arrives there is held against each of them
+MOST_AT_A_PLACE: Final = 64
 
 
 class Expectation:
@@ -100,7 +102,7 @@ class Expectations:
 
     def add(self, new: Expectation) -> bool:
         """Lets one wait, whose rivals are gone already; False where too many wait."""
-        if self.count >= MOST:
+        if self.count >= MOST or len(self.waiting.get(new.place, [])) >= MOST_AT_A_PLACE:
             return False
         self._masters.setdefault(int(new.master.identity), []).append(new)
         self.waiting.setdefault(new.place, []).append(new)

@@ -129,3 +129,13 @@ class TestTime:
 def test_places_of_ipv6_keys() -> None:
     source, target = bytes(15) + b"\1", bytes(15) + b"\2"
     assert place_of(build(6, source, target, 40000, 21, 3)) == place(6, 3, target, 21)
+
+
+def test_many_masters_cannot_make_one_place_slow() -> None:
+    table = Expectations()
+    for identity in range(module.MOST_AT_A_PLACE):
+        assert table.add(expected(master(identity + 1)))
+    assert not table.add(expected(master(5000)))
+    assert table.add(expected(master(5000), port=5001))
+    table.remove(table.of(master(1))[0])
+    assert table.add(expected(master(5000)))
