@@ -1,20 +1,18 @@
-"""`pairwall nat`: NAT rules, port blocks, and whose an outside port is.
+"""`pairwall nat`: NAT rules, port blocks, mappings, and whose an outside port is.
 
-Lives here: options and columns. May not live here: the answers (service/port_blocks.py).
+Lives here: the actions' options, and showing rules. May not live here: the other actions (nat_whose.py, nat_map.py).
 """
 
 from __future__ import annotations
 
 import argparse
-import sys
-import time
-from socket import AF_INET, AF_INET6, inet_pton
 
+from conntrack.cli import nat_map
 from conntrack.cli.client import Client
+from conntrack.cli.nat_whose import BLOCKS, run_whose
 from conntrack.cli.options import add_control, add_output, epilog
 from conntrack.cli.output import Column, write
-from conntrack.service.exits import FAILED, OK, USAGE, Failure
-from conntrack.service.protocol import Item
+from conntrack.service.exits import FAILED, OK
 
 EXAMPLES = """\
 examples:
@@ -23,6 +21,8 @@ examples:
   pairwall nat blocks
   pairwall nat whose 203.0.113.7 31000
   pairwall nat whose 203.0.113.7 31000 2026-11-22T20:15 --rules /etc/pairwall/rules.yaml
+  pairwall nat map tcp 192.168.10.5:8080 --outside 8080 --lifetime 3600
+  pairwall nat unmap tcp 192.168.10.5:8080
 
 With --rules, `whose` needs no daemon: it computes from the file, where blocks are `deterministic`.
 Exit code 1: nothing found.
@@ -36,15 +36,6 @@ COLUMNS = (
     Column("FAILURES", lambda rule: rule["failures"], right=True),
     Column("PORTS HELD", lambda rule: rule["ports_held"], right=True),
     Column("WHERE", lambda rule: f"{rule['file']}:{rule['line']}"),
-)
-BLOCKS = (
-    Column("SUBSCRIBER", lambda block: block["subscriber"]),
-    Column("OUTSIDE", lambda block: block["address"]),
-    Column("PORTS", lambda block: "{}-{}".format(*block["ports"])),
-    Column("ALLOCATION", lambda block: block["allocation"]),
-    Column("SINCE", lambda block: when(block["since"])),
-    Column("UNTIL", lambda block: when(block["until"])),
-    Column("RULE", lambda block: block["rule"]),
 )
 
 
@@ -60,7 +51,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     whose.add_argument("port", metavar="PORT", type=int, help="the outside port")
     whose.add_argument("time", metavar="TIME", nargs="?", help="when: 2026-11-22T20:15, or Unix seconds; default now")
     whose.add_argument("--rules", metavar="FILE", help="compute from this rules file, without the daemon")
-    for action in (blocks, whose):
+    changing = nat_map.configure(actions)
+    for action in (blocks, whose, *changing):
         add_output(action)
         add_control(action)
 
@@ -69,62 +61,9 @@ def run(options: argparse.Namespace) -> int:
     """Called by main."""
     if options.action == "whose":
         return run_whose(options)
+    if options.action in nat_map.ACTIONS:
+        return nat_map.run(options)
     with Client(options.control) as client:
         if options.action == "blocks":
             return OK if write(client.items("nat blocks"), options.output, BLOCKS) else FAILED
         return OK if write(client.items("nat"), options.output, COLUMNS) else FAILED
-
-
-def run_whose(options: argparse.Namespace) -> int:
-    """`nat whose`."""
-    moment = None if options.time is None else moment_of(options.time)
-    if not 0 <= options.port <= 65535:
-        raise Failure(f"{options.port} is no port", USAGE)
-    if options.rules is not None:
-        found = from_file(options.rules, packed(options.address), options.port, moment)
-        return OK if write(iter(found), options.output, BLOCKS) else FAILED
-    with Client(options.control) as client:
-        items = client.items("nat whose", address=options.address, port=options.port, time=moment)
-        return OK if write(items, options.output, BLOCKS) else FAILED
-
-
-def from_file(file: str, address: bytes, port: int, moment: float | None) -> list[Item]:
-    """The answer that a rules file alone gives. Failure: the file has mistakes."""
-    from pathlib import Path  # here: it imports more than a client needs
-
-    from conntrack.policy.problems import PolicyError
-    from conntrack.service.exits import BAD_CONFIGURATION
-    from conntrack.service.loading import read_rules
-    from conntrack.service.port_blocks import computed
-
-    path = Path(file)
-    try:
-        rules = read_rules(path).policy.nat_rules
-    except PolicyError as error:
-        raise Failure(str(error), BAD_CONFIGURATION) from None
-    if moment is not None and moment < path.stat().st_mtime:
-        print(f"pairwall: {path} has been changed since: ask the file that was in force then", file=sys.stderr)
-    return list(computed(rules, address, port))
-
-
-def packed(text: str) -> bytes:
-    """An address as bytes. Failure: it is none."""
-    try:
-        return inet_pton(AF_INET6 if ":" in text else AF_INET, text)
-    except OSError:
-        raise Failure(f"{text} is no address", USAGE) from None
-
-
-def moment_of(text: str) -> float:
-    """Unix time of a moment as written, in this host's time zone where it names none. Failure: it is none."""
-    from datetime import datetime
-
-    try:
-        return float(text) if text.replace(".", "", 1).isdigit() else datetime.fromisoformat(text).timestamp()
-    except ValueError:
-        raise Failure(f"{text} is no time: write 2026-11-22T20:15, or Unix seconds", USAGE) from None
-
-
-def when(moment: float | None) -> str:
-    """A moment for people."""
-    return "-" if moment is None else time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(moment))

@@ -24,6 +24,7 @@ from conntrack.engine.offload import Offload, may_carry
 from conntrack.engine.permitted import permitted
 from conntrack.engine.related import Errors
 from conntrack.engine.renewal import move, swap
+from conntrack.engine.requested import Requests
 from conntrack.engine.segments import leave_clamped
 from conntrack.engine.state import State
 from conntrack.engine.topology import Topology
@@ -71,6 +72,7 @@ class Engine:
         self._directions = self._state.table.directions
         self._admission = Admission(self._state)
         self._errors = Errors(self._state)
+        self._requests = Requests(self._state)
         self._helping = Helping(self._state)
         self._offload: Offload | None = None
         swap(self._state, self._trackers, policy)
@@ -202,6 +204,7 @@ class Engine:
         """Ends connections whose time is up, up to `budget` at a call; returns how many were due."""
         state = self._state
         state.ports.blocks.tidy(now)
+        self._requests.expire(now)
         gone = state.table.wheel.expired(now, budget)
         if self._offload is not None:
             self._offload.refresh([connection for connection in gone if connection.status & OFFLOADED], now)
@@ -222,10 +225,22 @@ class Engine:
     def swap(self, policy: Policy) -> None:
         """Puts a compiled policy in force; connections stay, with their rules by name."""
         swap(self._state, self._trackers, policy)
+        self._requests.renew(policy)
 
     def move(self, topology: Topology, now: float) -> int:
         """Links, addresses or routes changed; returns how many masqueraded connections ended by it."""
-        return move(self._state, topology, now)
+        ended = move(self._state, topology, now)
+        self._requests.leave(topology, now)
+        return ended
+
+    def space_of(self, zone: int) -> int:
+        """The number of a zone's address space, as keys have it."""
+        return int(self._spaces.of_zone(zone))
+
+    @property
+    def requests(self) -> Requests:
+        """The mappings that somebody asked for, and the way to ask."""
+        return self._requests
 
     def refresh(self, connection: Connection, now: float) -> None:
         """Brings a carried connection's counters and deadline up to date."""

@@ -63,6 +63,10 @@ class Ports:
         """The mapping that an inside endpoint already has, if it is one worth remembering."""
         return self._mappings.get(inside)
 
+    def mappings(self) -> list[Mapping]:
+        """All mappings there are, for people."""
+        return list(self._mappings.values())
+
     def open_to(self, key: bytes) -> Mapping | None:
         """The mapping that lets a packet of this key in, whoever sent it (RFC 4787 REQ-8: endpoint-independent)."""
         if not self._open:

@@ -29,6 +29,7 @@ from conntrack.service.handler import EngineHandler
 from conntrack.service.host import Host
 from conntrack.service.loading import Rules
 from conntrack.service.loop import PacketLoop
+from conntrack.service.mapping_commands import MappingCommands
 from conntrack.service.metrics.health import Sources
 from conntrack.service.metrics.page import MetricsPage
 from conntrack.service.metrics.registry import registry_of
@@ -102,7 +103,8 @@ class Running:
         flow_commands = FlowCommands(core.engine, flows, events, time.monotonic)
         blocks = PortBlocks(core.engine, time.monotonic, time.time)
         core.engine.ports.blocks.ledger = blocks
-        nat_commands = NatCommands(core.engine, flows, blocks)
+        mappings = MappingCommands(core.engine, flows, time.monotonic)
+        nat_commands = NatCommands(core.engine, flows, blocks, mappings)
         self._control = Control(
             surroundings.control, Commands(parts, flow_commands, nat_commands).table(), surroundings.group
         )

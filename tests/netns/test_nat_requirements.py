@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from conntrack.cli.lab import probes, servers
-from conntrack.cli.lab.network import FAR4, INSIDE4, OUTSIDE4, Network
+from conntrack.cli.lab.network import CLIENT4, FAR4, INSIDE4, OUTSIDE4, SERVER4, Network
 from tests.netns.conftest import BASE, Start
 
 HOLDS = BASE + "nat:\n  - {masquerade: wan, from: [lan]}\nsettings: {unsolicited-syn: hold}\n"
@@ -64,3 +64,16 @@ def test_every_client_s_ports_follow_from_the_rules_alone(net: Network, start: S
             [found] = {json.loads(line)["subscriber"] for line in answer.stdout.splitlines()}
             assert found == inside
     assert INSIDE4 not in seen
+
+
+@pytest.mark.parametrize("backend", ["netlink"])
+def test_a_port_on_request_is_reached_from_outside_until_it_is_given_back(net: Network, start: Start) -> None:
+    daemon = start(BASE + "nat:\n  - {masquerade: wan, from: [lan]}\npolicy:\n  lan -> wan: accept\n")
+    with servers.http(net.client, CLIENT4, 8080):
+        assert probes.http(net.server, OUTSIDE4, 9000, timeout=1) == probes.TIMEOUT
+        daemon.ask("nat", "map", "tcp", f"{CLIENT4}:8080", "--outside", "9000")
+        [mapping] = json.loads(daemon.ask("nat", "mappings", "-o", "json").stdout)
+        assert (mapping["outside_port"], mapping["owner"]) == (9000, "administrator")
+        assert probes.http(net.server, OUTSIDE4, 9000).startswith(f"client sees {SERVER4} port ")
+        daemon.ask("nat", "unmap", "tcp", f"{CLIENT4}:8080")
+        assert probes.http(net.server, OUTSIDE4, 9000, timeout=1) == probes.TIMEOUT

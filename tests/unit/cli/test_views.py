@@ -118,6 +118,43 @@ def test_nat_whose(ask: Run, script: Script) -> None:
     assert ask("nat", "whose", "203.0.113.7", 70000).code == USAGE
 
 
+MAPPING: Item = {
+    "protocol": "tcp",
+    "address": "192.168.10.5",
+    "port": 8080,
+    "outside_address": "203.0.113.7",
+    "outside_port": 9000,
+    "connections": 0,
+    "open": True,
+    "zone": "wan",
+    "owner": "administrator",
+    "expires": 3600,
+}
+
+
+def test_nat_map(ask: Run, script: Script) -> None:
+    script.items("nat map", MAPPING)
+    ran = ask("nat", "map", "tcp", "192.168.10.5:8080", "--outside", "9000", "--lifetime", "3600")
+    assert ran.lines[1].split()[:5] == ["tcp", "192.168.10.5:8080", "203.0.113.7:9000", "0", "wan"]
+    command, arguments = script.asked[-1]
+    assert command == "nat map"
+    assert (arguments["address"], arguments["port"]) == ("192.168.10.5", 8080)
+    assert (arguments["outside_address"], arguments["outside_port"]) == ("", 9000)
+    assert ask("nat", "map", "tcp", "192.168.10.5").code == USAGE
+    assert ask("nat", "map", "tcp", "2001:db8::5:80").code == USAGE
+
+
+def test_nat_unmap_of_ipv6(ask: Run, script: Script) -> None:
+    script.items("nat unmap", MAPPING)
+    assert ask("nat", "unmap", "udp", "[2001:db8::5]:80").code == OK
+    assert script.asked[-1][1] == {"protocol": "udp", "address": "2001:db8::5", "port": 80, "zone": None}
+
+
+def test_nat_mappings(ask: Run, script: Script) -> None:
+    script.items("nat mappings", {**MAPPING, "open": False, "zone": "", "owner": None, "expires": None})
+    assert ask("nat", "mappings").lines[1].split()[4:] == ["peers", "only", "-", "-"]
+
+
 @pytest.mark.parametrize("command", ["nat", "rules", "sets"])
 def test_none_is_exit_code_1(command: str, ask: Run, script: Script) -> None:
     script.items(command)

@@ -15,6 +15,7 @@ from conntrack.service.configuration import Configuration
 from conntrack.service.control import Command
 from conntrack.service.events import Events
 from conntrack.service.flow_commands import FlowCommands
+from conntrack.service.mapping_commands import MappingCommands
 from conntrack.service.naming import naming
 from conntrack.service.nat_commands import NatCommands
 from conntrack.service.notify import Notifier
@@ -66,7 +67,8 @@ class Scene:
         flow_commands = FlowCommands(engine, flows, self.events, lambda: self.host.now)
         self.blocks = PortBlocks(engine, lambda: self.host.now, lambda: 1.7e9 + self.host.now)
         engine.ports.blocks.ledger = self.blocks
-        nat_commands = NatCommands(engine, flows, self.blocks)
+        mappings = MappingCommands(engine, flows, lambda: self.host.now)
+        nat_commands = NatCommands(engine, flows, self.blocks, mappings)
         self.table: dict[str, Command] = dict(Commands(parts, flow_commands, nat_commands).table())
 
     def ask(self, command: str, **arguments: Any) -> list[Item]:
@@ -86,7 +88,12 @@ def scene() -> Scene:
 
 
 def test_what_changes_and_what_does_not(scene: Scene) -> None:
-    assert {name for name, command in scene.table.items() if command.changes} == {"flows delete", "reload"}
+    assert {name for name, command in scene.table.items() if command.changes} == {
+        "flows delete",
+        "nat map",
+        "nat unmap",
+        "reload",
+    }
 
 
 def test_flows(scene: Scene) -> None:
