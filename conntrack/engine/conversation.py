@@ -63,13 +63,23 @@ class Way:
         return 0
 
 
+class Offspring:
+    """An expected connection that came: its group, its original key, and its identity, since keys are used again."""
+
+    def __init__(self, group: bytes, key: bytes, identity: int) -> None:
+        self.group = group
+        self.key = key
+        self.identity: i64 = identity
+
+
 class Conversation:
-    """A connection's helper, its memory, and both directions."""
+    """A connection's helper, its memory, both directions, and what came of it."""
 
     def __init__(self, helper: Helper, connection: Connection) -> None:
         self.helper = helper
         self.speech = Speech(helper.begin())
         self.speech.protocol = connection.protocol
+        self.offspring: list[Offspring] = []
         self._original = Way(connection.original)
         self._reply = Way(connection.reply)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from mypy_extensions import i64
 
 from conntrack.engine.attach import converse
+from conntrack.engine.offspring import came
 from conntrack.engine.state import State
 from conntrack.engine.verdict import PREROUTING
 from conntrack.flow.connection import Connection
@@ -51,6 +52,7 @@ def meet(state: State, expectation: Expectation, connection: Connection, now: fl
     expectations.met += 1
     state.by_built_in(RELATED)
     held = expectation.hold
+    came(state, expectation, connection)
     if isinstance(held, Mapping) and connection.mapping is None:
         state.ports.join(connection, held, now)
     if not expectation.permanent:

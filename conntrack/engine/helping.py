@@ -14,6 +14,7 @@ from mypy_extensions import i64
 from conntrack.engine.announce import Announcement
 from conntrack.engine.conversation import NOTHING, Conversation, Way
 from conntrack.engine.leave import leave
+from conntrack.engine.offspring import heed, keep
 from conntrack.engine.segments import leave_clamped
 from conntrack.engine.state import State
 from conntrack.flow.connection import HELPED, Connection, Direction
@@ -81,6 +82,8 @@ class Helping:
             at = way.unread(packet)
             if at != NOTHING and not conversation.speech.memory.off:
                 self._read(conversation, way, packet, direction, at, now)
+            if conversation.speech.memory.lasting > 0.0:
+                keep(conversation, direction.connection, now)
         if packet.protocol == TCP and way.shift.active():
             seq, data = way.shift.outward(packet.seq, packet.raw[packet.payload : packet.length])
             packet.raw = with_payload(packet, data, seq)
@@ -109,10 +112,10 @@ class Helping:
         speech.original = direction.original
         speech.speaker, speech.speaker_seen = way.speaker, way.speaker_seen
         speech.listener, speech.listener_seen = way.listener, way.listener_seen
-        speech.forgets = []
+        speech.forgets, speech.ends, speech.renews = [], [], []
         way.gap = False
         mentions = helper.read(speech)[:MOST_MENTIONS]
-        self._forget(direction.connection, speech.forgets, now)
+        heed(self._state, conversation, direction.connection, now)
         announcement = Announcement(self._state, speech, helper, direction, now)
         answers: list[Endpoint | None] = []
         for mention in mentions:
@@ -121,13 +124,6 @@ class Helping:
             new = helper.rewrite(speech, mentions, answers)
             if new != payload and not self._replace(packet, way, at, payload, new):
                 announcement.withdraw()
-
-    def _forget(self, connection: Connection, groups: list[bytes], now: float) -> None:
-        """What waits for something that is over."""
-        if groups:
-            for expectation in self._state.expectations.of(connection):
-                if expectation.group in groups:
-                    self._state.unexpect(expectation, now)
 
     def _replace(self, packet: Packet, way: Way, at: i64, old: bytes, new: bytes) -> bool:
         """Gives the payload from `at` on other bytes; False where the packet would outgrow its path."""

@@ -12,6 +12,7 @@ EVICTED: Final = 3
 DELETED: Final = 4
 ADDRESS_GONE: Final = 5
 POLICY: Final = 6
+OVER: Final = 7
 
 #: number → (name, meaning)
 ENDINGS: Final[list[tuple[str, str]]] = [
@@ -22,4 +23,5 @@ ENDINGS: Final[list[tuple[str, str]]] = [
     ("deleted", "an administrator deleted it"),
     ("address-gone", "the address or the route it was masqueraded by went away"),
     ("policy", "new rules forbid it"),
+    ("over", "the call or session that it belonged to ended"),
 ]

@@ -125,6 +125,11 @@ class Expectations:
             del self.waiting[one.place]
         self.count -= 1
 
+    def renew(self, one: Expectation, deadline: float) -> None:
+        """Lets one wait until another time."""
+        one.deadline = deadline
+        self._soonest = min(self._soonest, deadline)
+
     def due(self, now: float) -> list[Expectation]:
         """Those whose time is up; they wait until removed."""
         if now < self._soonest:

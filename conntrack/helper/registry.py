@@ -11,9 +11,12 @@ from typing import Final
 from conntrack.helper.base import Helper
 from conntrack.helper.ftp import Ftp
 from conntrack.helper.irc import Irc
+from conntrack.helper.pptp.helper import PptpHelper
+from conntrack.helper.rtsp.helper import RtspHelper
+from conntrack.helper.sip.helper import SipHelper
 from conntrack.helper.tftp import Tftp
 
-HELPERS: Final[list[Helper]] = [Ftp(), Irc(), Tftp()]
+HELPERS: Final[list[Helper]] = [Ftp(), Irc(), PptpHelper(), RtspHelper(), SipHelper(), Tftp()]
 
 
 def by_name() -> dict[str, Helper]:

@@ -100,7 +100,7 @@ SERVICES: Final[dict[str, tuple[str, str]]] = {
     "sips": ("tcp/5061", "calls over TLS"),
     "h323": ("tcp/1720", "calls (old)"),
     "iax": ("udp/4569", "calls between exchanges"),
-    "rtsp": ("tcp/554 udp/554", "streams, cameras"),
+    "rtsp": ("tcp/554 udp/554", "streams, cameras; media over UDP are followed by a helper"),
     "rtmp": ("tcp/1935", "streams"),
     "mqtt": ("tcp/1883", "messages of devices"),
     "mqtts": ("tcp/8883", "messages of devices over TLS"),
