@@ -41,6 +41,13 @@ SAID = [
     b"RTSP/1.0 200 OK\r\nCSeq: 1\r\nTransport: RTP/AVP;unicast;client_port=5000-5001;server_port=6000-6001\r\n\r\n",
     bytes.fromhex("00a800011a2b3c4d00070000000100010000012c05f5e1000000000300000003004000000000000000") + bytes(127),
     bytes.fromhex("002000011a2b3c4d0008000000020001010000000000ffff0000000000000000"),
+    bytes.fromhex("009c00011a2b3c4d00010000") + bytes(144),
+    bytes.fromhex("009c00011a2b3c4d00020000") + bytes(144),
+    bytes.fromhex("009400011a2b3c4d000d00000002") + bytes(134),
+    b"REGISTER sip:198.51.100.9 SIP/2.0\r\nCSeq: 1 REGISTER\r\nm: <sip:a@192.168.10.5:5062>;expires=60\r\nl: 0\r\n\r\n",
+    b"SIP/2.0 200 OK\r\nCSeq: 1 REGISTER\r\nContact: <sip:a@192.168.10.5:5062>;expires=600\r\nl: 0\r\n\r\n",
+    b"BYE sip:a@203.0.113.1:40000 SIP/2.0\r\nCall-ID: 1@192.168.10.5\r\nCSeq: 2 BYE\r\nContent-Length: 0\r\n\r\n",
+    b"TEARDOWN rtsp://198.51.100.9/a RTSP/1.0\r\nCSeq: 2\r\nSession: 1\r\n\r\n",
 ]
 CLIENT, SERVER = ("192.168.10.5", 40000), ("198.51.100.9", 2121)
 OUTSIDE = "203.0.113.1"
