@@ -1,4 +1,4 @@
-"""SCTP (RFC 9260) and DCCP (RFC 4340), as far as a socket pair goes; every other protocol by its number.
+"""SCTP (RFC 9260) and DCCP (RFC 4340), as far as a socket pair goes; every protocol without a file by its number.
 
 Lives here: ports, the length of the fixed header, checksums. May not live here: SCTP's chunks and DCCP's packet
 types: their trackers read them.

@@ -1,6 +1,7 @@
 """GRE (RFC 2784, RFC 2890), PPTP's included (kernel: nf_conntrack_proto_gre.c).
 
-Lives here: its timeouts. May not live here: PPTP's call identifiers (helper/).
+Lives here: its timeouts. May not live here: PPTP's call identifiers (packet/gre.py, helper/pptp). A packet of PPTP
+names its receiver's identifier only, so each direction of a call is a flow of its own, which nobody answers.
 """
 
 from __future__ import annotations
