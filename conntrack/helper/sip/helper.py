@@ -58,8 +58,8 @@ class SipHelper(Helper):
         return "sip"
 
     def protocols(self) -> list[int]:
-        """UDP and TCP."""
-        return [UDP, TCP]
+        """TCP and UDP."""
+        return [TCP, UDP]
 
     def most(self, kind: int) -> int:
         """Of media and of Contacts."""
