@@ -70,8 +70,9 @@ class Tunnel(Exit):
     def __init__(self) -> None:
         self.waiting: list[bytes] = []
 
-    def send(self, raw: bytes) -> None:
+    def send(self, raw: bytes) -> bool:
         self.waiting.append(raw)
+        return True
 
     def take(self) -> list[bytes]:
         waiting, self.waiting = self.waiting, []

@@ -45,9 +45,10 @@ class Crossed(Exit):
     def __init__(self) -> None:
         self.packets: list[bytes] = []
 
-    def send(self, raw: bytes) -> None:
+    def send(self, raw: bytes) -> bool:
         """See Exit."""
         self.packets.append(raw)
+        return True
 
 
 class Playback:

@@ -51,13 +51,21 @@ def forward_key(key: bytes, address: bytes) -> bytes:
 def cross(state: State, packet: Packet, direction: Direction, hook: i64) -> tuple[int, bytes | None, int]:
     """Sends the packet's translation, and drops what it was made of."""
     connection = direction.connection
-    way_out = state.way_out
-    made = None if way_out is None else _made(state, packet, direction, connection, hook)
-    if way_out is None or not made:
+    made = _made(state, packet, direction, connection, hook)
+    if not made or not send(state, made):
         return state.refuse(packet, reason.UNTRANSLATABLE, i64(connection.zone_in), i64(connection.zone_out))
-    for raw in made:
-        way_out.send(raw)
     return DROP, None, 0
+
+
+def send(state: State, made: list[bytes]) -> bool:
+    """Sends what was made of a packet; whether there was a way out for all of it."""
+    way_out = state.way_out
+    if way_out is None:
+        return False
+    for raw in made:  # noqa: SIM110 - a loop compiles to one, all() to a generator
+        if not way_out.send(raw):
+            return False
+    return True
 
 
 def hops_left(packet: Packet, hook: i64) -> i64:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from mypy_extensions import i64
 
-from conntrack.engine.across import hops_left
+from conntrack.engine.across import hops_left, send
 from conntrack.engine.state import State
 from conntrack.engine.verdict import DROP
 from conntrack.flow.connection import NARROW, Direction
@@ -35,12 +35,10 @@ def cross_error(
     else:
         pair = connection.reply.key[2:]
         made = error_to_ipv4(packet, inner, STAND_IN, pair, hops_left(packet, hook), state.identify())
-    way_out = state.way_out
-    if way_out is None or not made:
+    if not made or not send(state, [made]):
         return state.refuse(packet, reason.UNTRANSLATABLE, i64(connection.zone_in), i64(connection.zone_out))
     if tells_size(packet):
         connection.status |= NARROW
-    way_out.send(made)
     return DROP, None, 0
 
 

@@ -15,6 +15,6 @@ class Exit:
     A class and no trait: interpreted code (gateway/tunnel) derives from it, which compiled traits do not admit.
     """
 
-    def send(self, raw: bytes) -> None:
-        """Takes one whole IP packet, which the host is to route. One that cannot be taken is lost, as on any link."""
+    def send(self, raw: bytes) -> bool:
+        """Takes one whole IP packet, which the host is to route; whether it could."""
         raise NotImplementedError

@@ -25,6 +25,7 @@ from conntrack.gateway.links.snapshot import Snapshot
 from conntrack.gateway.queue import stats
 from conntrack.gateway.queue.base import Handler, Options, Queue
 from conntrack.gateway.queue.choose import open_queue
+from conntrack.gateway.tunnel.device import NAME
 from conntrack.gateway.tunnel.tunnel import Tunnel
 from conntrack.policy.policy import Policy
 
@@ -40,6 +41,7 @@ class LinuxHost:
     def __init__(self) -> None:
         self._hooks = Hooks()
         self._tunnel = Tunnel()
+        self._set_sysctls = False
         self._links = Links(self._links_changed, self._links_failed)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._changed: Callable[[], None] = lambda: None
@@ -52,7 +54,12 @@ class LinuxHost:
         ours = [name for name in self._links.names() if policy.zone_of_interface(name) >= 0]
         marked = [name for name in ours if policy.zones[policy.zone_of_interface(name)].mark]
         findings = await asyncio.to_thread(sysctl.check, ours, marked=marked)
-        if set_sysctls:
+        self._set_sysctls = set_sysctls
+        return await self._heed(findings)
+
+    async def _heed(self, findings: list[sysctl.Finding]) -> list[str]:
+        """Sets sysctls, where that is wanted; returns the complaints that are left."""
+        if self._set_sysctls:
             return await asyncio.to_thread(sysctl.apply, findings)
         return [f"{finding.complaint()} (set it, or start with --set-sysctls)" for finding in findings]
 
@@ -95,7 +102,12 @@ class LinuxHost:
 
     async def lead_out(self, prefixes: Sequence[IPv6Network]) -> Exit | None:
         """See Host."""
-        return await asyncio.to_thread(self._tunnel.lead, prefixes)
+        device = await asyncio.to_thread(self._tunnel.lead, prefixes)
+        if device is not None:
+            findings = await asyncio.to_thread(sysctl.check, [NAME])
+            for complaint in await self._heed([finding for finding in findings if NAME in finding.name]):
+                logger.warning("%s", complaint)
+        return device
 
     def queue_stats(self, number: int) -> stats.Stats | None:
         """See Host. The kernel tells root only."""

@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 from conntrack.engine.core import Engine
 from conntrack.gateway.hooks.tools import HookError
 from conntrack.gateway.queue.base import Queue
+from conntrack.gateway.tunnel.errors import TunnelError
 from conntrack.policy.values import Listen
 from conntrack.service import memory
 from conntrack.service.chores import Chores
@@ -205,6 +206,10 @@ class Running:
                 logger.warning("another tool had taken our hook rules out of the kernel; they are in place again")
         except HookError as error:
             logger.error("hook rules are missing and cannot be put back: %s", error)
+        try:
+            await self._core.host.lead_out(self._prefixes)  # its routes too may have been taken away
+        except TunnelError as error:
+            logger.error("nothing goes from IPv6 to IPv4: %s", error)
 
     def _own_ports_period(self) -> float:
         return float(self.status.settings.held_back_refresh)

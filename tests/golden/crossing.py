@@ -81,8 +81,9 @@ class _Tunnel(Exit):
     def __init__(self) -> None:
         self.made: list[bytes] = []
 
-    def send(self, raw: bytes) -> None:
+    def send(self, raw: bytes) -> bool:
         self.made.append(raw)
+        return True
 
 
 def _judged(engine: Engine, raw: bytes, hook: int, inbound: int, outbound: int, mark: int, now: float) -> Outcome:

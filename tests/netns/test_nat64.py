@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 
 from conntrack.cli.lab import probes, servers
+from conntrack.cli.lab.daemon import Daemon
 from conntrack.cli.lab.network import (
     CLIENT4,
     CLIENT6,
@@ -84,8 +86,10 @@ def test_every_hop_answers_a_traceroute(net: Network, start: Start) -> None:
 
 
 @ONE_BACKEND
-def test_the_ipv4_path_s_mtu_reaches_the_client(net: Network, start: Start) -> None:
-    net.server.ip("link set eth1 mtu 1300")
+@pytest.mark.parametrize("narrow", ["server eth1", "gateway eth0"])  # a router beyond; the gateway's own kernel
+def test_the_ipv4_path_s_mtu_reaches_the_client(net: Network, start: Start, narrow: str) -> None:
+    host, link = narrow.split()
+    getattr(net, host).ip(f"link set {link} mtu 1300")
     start(OPEN)
     with Talk(net.client, FAR64, 5001, net.far, (FAR4, 5001)) as talk:
         talk.up(200_000)
@@ -132,11 +136,26 @@ policy:
 
 
 @ONE_BACKEND
-def test_it_works_with_strict_source_validation(net: Network, start: Start) -> None:
-    net.gateway.sysctl(ipv4__conf__all__rp_filter=1, ipv4__conf__default__rp_filter=1)
+def test_it_works_with_strict_source_validation_and_new_links_that_do_not_forward(net: Network, start: Start) -> None:
+    net.gateway.sysctl(ipv4__conf__all__rp_filter=1, ipv4__conf__default__rp_filter=1, ipv4__ip_forward=1)
+    net.gateway.sysctl(ipv4__conf__default__forwarding=0)
     start(OPEN)
     with servers.udp(net.far, FAR4, 7000):
         assert probes.udp(net.client, FAR64, 7000, source_port=6000) == f"far sees {OUTSIDE4} port 6000"
+
+
+def test_cap_net_admin_is_enough(net: Network, tmp_path: Path) -> None:
+    net.gateway.sysctl(ipv4__ip_forward=1, ipv6__conf__all__forwarding=1)
+    sets = (f"--{name}=-all,+net_admin" for name in ("bounding-set", "inh-caps", "ambient-caps"))
+    with (
+        Daemon(net.gateway, OPEN, tmp_path, set_sysctls=False, prefix=("setpriv", "--no-new-privs", *sets)) as daemon,
+        servers.udp(net.far, FAR4, 7000),
+    ):
+        status = Path(f"/proc/{daemon.process.pid}/status").read_text()
+        assert int(dict(line.split(":\t", 1) for line in status.splitlines())["CapEff"], 16) == 1 << 12
+        assert probes.udp(net.client, FAR64, 7000, source_port=6000) == f"far sees {OUTSIDE4} port 6000"
+        assert daemon.stop() == 0
+    assert "pairwall64" not in net.gateway.run("ip", "link").stdout
 
 
 @ONE_BACKEND

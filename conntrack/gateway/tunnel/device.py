@@ -32,7 +32,6 @@ class Device(Exit):
     """Open from its making to `close`. TunnelError: this machine has no such devices, or it is there already."""
 
     def __init__(self, file: Path = FILE) -> None:
-        self.lost = 0  # packets that the kernel did not take
         self._file = -1
         try:
             self._file = os.open(file, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -42,12 +41,12 @@ class Device(Exit):
             self.close()
             raise TunnelError(refusal(error)) from error
 
-    def send(self, raw: bytes) -> None:
+    def send(self, raw: bytes) -> bool:
         """See Exit."""
         try:
-            os.write(self._file, raw)
-        except OSError:
-            self.lost += 1
+            return os.write(self._file, raw) == len(raw)
+        except OSError:  # somebody took the link down, or away
+            return False
 
     def close(self) -> None:
         """Removes the device. A second call does nothing."""

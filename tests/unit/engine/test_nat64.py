@@ -10,6 +10,7 @@ from scapy.layers.inet import IP, UDP
 from scapy.layers.inet6 import IPv6, IPv6ExtHdrFragment
 
 from conntrack.engine.core import Engine
+from conntrack.engine.exit import Exit
 from conntrack.engine.offload import may_carry
 from conntrack.engine.verdict import DONE, FORWARD, OUTPUT, PREROUTING
 from conntrack.flow.connection import ASSURED, NAT64, SEEN_REPLY, Connection
@@ -36,6 +37,13 @@ policy:
 SERVER = "64:ff9b::c633:6409"
 ASK = f"udp [fd10::5]:5000 > [{SERVER}]:53 length=20"
 ANSWER = "udp 198.51.100.9:53 > 203.0.113.1:5000 length=20"
+
+
+class Shut(Exit):
+    """A link that is down."""
+
+    def send(self, raw: bytes) -> bool:
+        return False
 
 
 def asked(rules: str = RULES) -> tuple[Host, Connection]:
@@ -234,6 +242,12 @@ class TestRefused:
         host = Host(RULES)
         host.engine.lead_out(None)
         assert host.arrive("lan", ASK) == "drop untranslatable"
+
+    def test_a_way_out_that_takes_nothing(self) -> None:
+        host = Host(RULES)
+        host.engine.lead_out(Shut())
+        assert host.arrive("lan", ASK) == "drop untranslatable"
+        assert host.engine.counters.reasons[reason.UNTRANSLATABLE] == 1
 
     def test_without_an_ipv4_address_outside(self) -> None:
         host = Host(RULES, {"wan": ("eth0", []), "lan": ("eth1", ["fd10::1/64"])})
