@@ -15,13 +15,13 @@ from typing import Final, NamedTuple
 from conntrack.engine.core import Engine
 from conntrack.gateway.hooks.tools import HookError
 from conntrack.gateway.queue.base import Queue
-from conntrack.gateway.tunnel.errors import TunnelError
 from conntrack.policy.values import Listen
 from conntrack.service import memory
 from conntrack.service.chores import Chores
 from conntrack.service.commands import Commands, Parts
 from conntrack.service.configuration import Configuration
 from conntrack.service.control import Control
+from conntrack.service.crossings import Crossings
 from conntrack.service.events import Events
 from conntrack.service.exits import Failure
 from conntrack.service.fastpath import FastPath
@@ -87,7 +87,7 @@ class Running:
         self._core = core
         self._around = surroundings
         self._chores = Chores()
-        self._prefixes = crossings_of(rules.document)
+        self._crossings = Crossings(core.host, core.engine, core.queue, crossings_of(rules.document))
         self._fastpath = FastPath(core.host, core.engine, core.queue, rules.document.settings, wanting(rules.document))
         self._mover = Mover(core.host, core.engine, self._fastpath.follow)
         self._configuration = Configuration(surroundings.rules)
@@ -161,18 +161,14 @@ class Running:
         for complaint in unchangeable(before, after):
             logger.warning("%s", complaint)
         prefixes = crossings_of(rules.document)
-        way_out = await core.host.lead_out(list(dict.fromkeys([*self._prefixes, *prefixes])))
+        way_out = await self._crossings.widen(prefixes)
         topology = await core.host.topology(rules.policy)
         await core.host.install(wanted(rules.document)._replace(queue=before.queue.number))
-        if prefixes:
-            core.queue.segment()
-        core.engine.lead_out(way_out if prefixes else None)
+        self._crossings.take(way_out, prefixes)
         core.engine.swap(rules.policy)
         core.engine.move(topology, time.monotonic())
         self._fastpath.by_xdp = wanting(rules.document)
-        if prefixes != self._prefixes:
-            self._prefixes = prefixes
-            await core.host.lead_out(prefixes)
+        await self._crossings.narrow(prefixes)
         await self._fastpath.rejudge()
         self._mover.changed()  # the links may have changed while the hooks were installed
         self.status.settings = after
@@ -206,10 +202,7 @@ class Running:
                 logger.warning("another tool had taken our hook rules out of the kernel; they are in place again")
         except HookError as error:
             logger.error("hook rules are missing and cannot be put back: %s", error)
-        try:
-            await self._core.host.lead_out(self._prefixes)  # its routes too may have been taken away
-        except TunnelError as error:
-            logger.error("nothing goes from IPv6 to IPv4: %s", error)
+        await self._crossings.look()
 
     def _own_ports_period(self) -> float:
         return float(self.status.settings.held_back_refresh)
