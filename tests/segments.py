@@ -48,6 +48,11 @@ def gre(data: bytes = b"") -> bytes:
     return b"\0\0\x08\0" + data
 
 
+def pptp(call: int) -> bytes:
+    """A GRE packet of a PPTP call (RFC 2637 §4.1): the receiver's identifier, a sequence number, four bytes of PPP."""
+    return struct.pack(">BBHHHI", 0x30, 1, 0x880B, 4, call, 1) + b"\xff\x03\xc0\x21"
+
+
 def icmp(kind: int, code: int, identifier: int = 1, data: bytes = b"") -> bytes:
     """An ICMP or ICMPv6 message with an identifier and sequence number 1."""
     return struct.pack(">BBHHH", kind, code, 0, identifier, 1) + data

@@ -71,6 +71,7 @@ OTHER_KINDS: dict[str, tuple[int, int]] = {
     "node": (58, 139),
     "node-reply": (58, 140),
     "gre": (47, -1),
+    "pptp": (47, -1),
     "ospf": (89, -1),
     "esp": (50, -1),
     "igmp": (2, -1),
@@ -145,6 +146,8 @@ class Trace:
             )
             if kind == "gre":
                 transport = segments.gre(bytes(20))
+            elif kind == "pptp":
+                transport = segments.pptp(9 if name == "lan" else 7)
         elif kind.startswith("icmp"):
             protocol = 58 if kind.startswith("icmp6-") else 1
             transport = segments.icmp(int(kind.partition("-")[2]), 0, self.sides["lan"].port)

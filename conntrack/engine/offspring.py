@@ -16,7 +16,7 @@ from conntrack.flow.expectation import Expectation
 from conntrack.packet.header import TCP
 
 #: connections of one conversation that are remembered by group; of more, the oldest run until they fall silent
-MOST: Final = 256
+MOST: Final = 1024
 
 
 def came(state: State, expectation: Expectation, connection: Connection) -> None:

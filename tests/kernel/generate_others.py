@@ -39,6 +39,7 @@ EXCHANGES = {
         ("information", "information-reply"),
         ("esp",),
         ("gre",),
+        ("pptp",),
         ("ospf",),
         ("igmp",),
     ),
@@ -49,6 +50,7 @@ EXCHANGES = {
         ("node", "node-reply"),
         ("esp",),
         ("gre",),
+        ("pptp",),
         ("ospf",),
     ),
 }

@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import Final
 
 from conntrack.helper.base import Edit, Endpoint, Helper, Memory, Mention, Speech, splice
-from conntrack.helper.message import Message, cseq_method, read_message
+from conntrack.helper.message import Message, cseq, cseq_method, read_message
 from conntrack.helper.sip import media, signalling
 from conntrack.helper.sip.grammar import SIP
 from conntrack.helper.sip.kinds import (
@@ -129,11 +129,16 @@ def _read(message: Message, speech: Speech, memory: SipMemory) -> list[Mention]:
 
 
 def _follow(method: bytes, call: bytes, message: Message, speech: Speech, memory: SipMemory) -> None:
-    """Whether a call lives: accepted by 2xx, over by BYE or CANCEL, or by a refusal of what was not accepted yet."""
-    if method == b"INVITE" and 200 <= message.status < 300:
+    """Whether a call lives: accepted by 2xx, over by BYE, or by CANCEL or a refusal of what was not accepted yet.
+
+    A refusal of an earlier INVITE than the last (asking for credentials, sent again) is none of this one.
+    """
+    if message.method == b"INVITE":
+        memory.invite(call, cseq(speech.payload, message))
+    elif method == b"INVITE" and 200 <= message.status < 300:
         memory.accept(call)
-    refused = method == b"INVITE" and message.status >= 300 and not memory.accepted(call)
-    if refused or message.method in (b"BYE", b"CANCEL"):
+    refused = message.method == b"CANCEL" or (method == b"INVITE" and message.status >= 300)
+    if message.method == b"BYE" or (refused and memory.pending(call, cseq(speech.payload, message))):
         memory.over(call)
         speech.forgets.append(call)
         speech.ends.append(call)

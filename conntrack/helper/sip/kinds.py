@@ -26,7 +26,7 @@ LONGEST_REGISTRATION: Final = 86400
 DIALOG_SECONDS: Final = 3600.0
 
 #: calls and registered contacts that one conversation remembers
-MOST_CALLS: Final = 64
+MOST_CALLS: Final = 256
 MOST_CONTACTS: Final = 16
 #: a Call-ID longer than this belongs to no call that we follow
 LONGEST_CALL: Final = 256

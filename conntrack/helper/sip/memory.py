@@ -23,6 +23,14 @@ class Found:
         self.session = session
 
 
+class Call:
+    """A call: the number of its last INVITE, and whether it was accepted."""
+
+    def __init__(self) -> None:
+        self.invite = 0
+        self.accepted = False
+
+
 class Registered:
     """A Contact: the side that it belongs to, as it is behind the translation and as it was told."""
 
@@ -40,24 +48,33 @@ class SipMemory(Memory):
         super().__init__()
         self.found: list[Found] = []  # by `read`, for the `rewrite` of the same packet
         self._streams: dict[bool, Stream] = {}
-        self._calls: dict[bytes, bool] = {}  # Call-ID → whether the call was accepted; oldest first
+        self._calls: dict[bytes, Call] = {}  # by group; oldest first
         self._contacts: list[Registered] = []
 
     def stream(self, original: bool) -> Stream:
         """Where one direction of a TCP connection is."""
         return self._streams.setdefault(original, Stream(SIP))
 
-    def accept(self, call: bytes) -> None:
-        """Notes that a call was accepted: an error about it later (a re-INVITE refused) does not end it."""
-        self._calls.pop(call, None)
-        if len(self._calls) >= MOST_CALLS:
-            del self._calls[next(iter(self._calls))]
-        self._calls[call] = True
-        self.lasting = max(self.lasting, DIALOG_SECONDS)
+    def invite(self, call: bytes, number: int) -> None:
+        """Notes the last INVITE of a call, by its CSeq number."""
+        known = self._calls.get(call)
+        if known is None:
+            if len(self._calls) >= MOST_CALLS:
+                del self._calls[next(iter(self._calls))]
+            known = self._calls[call] = Call()
+        known.invite = number
 
-    def accepted(self, call: bytes) -> bool:
-        """Whether a call was accepted and not ended."""
-        return call in self._calls
+    def accept(self, call: bytes) -> None:
+        """Notes that a call was accepted: a refusal later (of a change to it) does not end it."""
+        known = self._calls.get(call)
+        if known is not None:
+            known.accepted = True
+            self.lasting = max(self.lasting, DIALOG_SECONDS)
+
+    def pending(self, call: bytes, number: int) -> bool:
+        """Whether a call waits for the answer to the INVITE of that number."""
+        known = self._calls.get(call)
+        return known is not None and not known.accepted and known.invite == number
 
     def over(self, call: bytes) -> None:
         """Notes that a call ended."""

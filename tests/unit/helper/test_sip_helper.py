@@ -125,6 +125,23 @@ class TestCall:
         assert talk.speech.ends == []
         assert talk.speech.memory.lasting == 3600.0
 
+    def test_a_change_taken_back_leaves_an_accepted_call_alone(self, talk: Conversation) -> None:
+        talk.lan(invite(sdp()))
+        talk.wan(answer(200, sdp("198.51.100.7", 6000)))
+        talk.lan(invite(sdp(port=9000)))
+        talk.lan(invite("", method="CANCEL"))
+        assert talk.speech.ends == []
+        talk.wan(message("BYE sip:alice@203.0.113.5:40000 SIP/2.0", "Call-ID: a1@192.168.1.2\nCSeq: 2 BYE"))
+        assert talk.speech.ends == [talk_group()]
+
+    def test_credentials_asked_for_once_more_do_not_end_the_call_that_brought_them(self, talk: Conversation) -> None:
+        talk.lan(invite(sdp()))
+        talk.wan(answer(407))
+        assert talk.speech.ends == [talk_group()]
+        talk.lan(invite(sdp()).replace(b"CSeq: 1", b"CSeq: 2"))
+        talk.wan(answer(407))
+        assert talk.speech.ends == []
+
     def test_several_media_rtcp_of_its_own_and_fax(self, talk: Conversation) -> None:
         body = sdp() + (
             "a=rtcp:7079\nm=video 7082 RTP/AVP 31\na=rtcp:9001 IN IP4 192.168.1.2\n"

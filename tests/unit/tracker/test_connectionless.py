@@ -68,6 +68,14 @@ def test_gre_is_a_stream_from_the_packet_after_the_answer(trace: Trace) -> None:
     )
 
 
+def test_each_direction_of_a_pptp_call_is_a_flow_of_its_own(trace: Trace) -> None:
+    """A packet names its receiver's call only, so nobody is seen to answer (kernel: without its helper's key map)."""
+    trace.play("lan > pptp | UNREPLIED 30 \n +5 lan > pptp | UNREPLIED 30 unreplied")
+    first = trace.connection
+    trace.play("wan < pptp | UNREPLIED 30 unreplied")
+    assert trace.connection is not first
+
+
 # ICMP
 
 
