@@ -113,9 +113,12 @@ class FastPath:
             yield from self._manager.sweep(time.monotonic())
 
     async def tended(self) -> None:
-        """Keeps the neighbours known that XDP sends to, between packets."""
-        if self._xdp is not None:
+        """Keeps the neighbours known that XDP sends to, and asks drivers whether they still can; between packets."""
+        stand = self._stand
+        if self._xdp is not None and stand is not None and stand.at_driver():
             await paced(self._xdp.tend())
+            if await asyncio.to_thread(stand.look_again):
+                self._xdp.follow(self._host.snapshot())
 
     async def swept(self) -> None:
         """The same, between packets."""

@@ -37,7 +37,7 @@ class Xdp:
         self._hops = Hops(stand.maps, manager.figures, self._use)
         self._neighbours: Neighbours = host.neighbours(self._hops.changed, self._hops.lost)
         asyncio.get_running_loop().add_reader(self._neighbours.fileno(), self._receive)
-        manager.hops = self._hops
+        manager.send_by(self._hops)
 
     def follow(self, snapshot: Snapshot) -> None:
         """The stand has followed interfaces."""

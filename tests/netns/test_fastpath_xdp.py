@@ -108,6 +108,18 @@ def test_what_a_driver_cannot_send_is_left_to_tc(net: Network, launch: Launch) -
     assert found["packets"] == 0
 
 
+def test_a_driver_that_can_no_longer_send_is_noticed(cards: Network, launch: Launch) -> None:
+    daemon = launch()
+    with Talk(cards.client, SERVER4, 80, cards.server) as talk:
+        until(lambda: goes_by_xdp(daemon, talk), "XDP carries it")
+        cards.server.run("ethtool", "-K", "eth0", "gro", "off")
+        talk.up(1000)  # lost at first, and sent again
+        until(lambda: "eth0" in view(daemon)["xdp"]["left_to_tc"], "it says so")
+        before = by_xdp(daemon)
+        talk.up(1000)
+        assert by_xdp(daemon) - before < 4  # the answers' way is as it was
+
+
 @pytest.mark.parametrize("server", [SERVER4, SERVER6])
 def test_connections_are_carried_counted_and_given_back(cards: Network, launch: Launch, server: str) -> None:
     daemon = launch()

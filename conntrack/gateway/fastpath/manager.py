@@ -73,13 +73,8 @@ class Manager(Offload):
     def ways(self, ways: Ways) -> None:
         self._offers.ways = ways
 
-    @property
-    def hops(self) -> Hops | None:
-        """Where XDP sends frames; None where it is not used."""
-        return self._offers.hops
-
-    @hops.setter
-    def hops(self, hops: Hops | None) -> None:
+    def send_by(self, hops: Hops) -> None:
+        """Has XDP carry what it can, by these ways."""
         self._offers.hops = hops
 
     # Offload

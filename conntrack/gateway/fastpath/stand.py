@@ -43,6 +43,7 @@ class Stand:
         self._tc = Posts(loaded.tc, here, pins.TC, attach.attach)
         self._xdp = None if loaded.xdp is None else Posts(loaded.xdp, here, pins.XDP, attach.attach_xdp)
         self._senders: frozenset[int] = frozenset()
+        self._seen = Snapshot()
 
     def tag(self) -> str:
         """The tc program's version, as the kernel knows it."""
@@ -83,11 +84,17 @@ class Stand:
         refused = {link.name: "its packets have no Ethernet header" for link in wanted if not link.ethernet}
         self.refusals = refused | self._tc.stand_at({link.interface: link.name for link in wanted if link.ethernet})
         self._follow_xdp(snapshot, [link for link in wanted if link.name in by_xdp])
-        standing = [link for link in wanted if link.interface in self.attached()] if self.at_driver() else []
-        self.not_sent = {link.name: drivers.transmission(link, snapshot, self._virtual) for link in standing}
-        self._senders = frozenset(link.interface for link in standing if not self.not_sent[link.name])
-        self.not_sent = {name: why for name, why in self.not_sent.items() if why}
+        self._seen = snapshot
+        self.look_again()
         return self.attached()
+
+    def look_again(self) -> bool:
+        """Asks the drivers what XDP can be sent by, which may change at any time; whether it has."""
+        standing = [link for link in self._seen.links if link.interface in self.attached()] if self.at_driver() else []
+        answers = {link: drivers.transmission(link, self._seen, self._virtual) for link in standing}
+        self.not_sent = {link.name: why for link, why in answers.items() if why}
+        before, self._senders = self._senders, frozenset(link.interface for link, why in answers.items() if not why)
+        return before != self._senders
 
     def leave(self) -> None:
         """Takes the programs off everywhere, and forgets the maps."""

@@ -26,6 +26,8 @@ _HEADER: Final = Struct("=IHHII")  # nlmsghdr: length, type, flags, sequence, po
 _NEIGHBOUR: Final = Struct("=BxHiHBB")  # ndmsg: family, padding, interface, state, flags, type
 _ATTRIBUTE: Final = Struct("=HH")
 _ETHERNET: Final = 6
+#: readings of the socket at a call, a hundred or two neighbours each while there are many
+_AT_ONCE: Final = 16
 
 #: (interface index, packed address, hardware address; b"" where it is not known any more)
 Changed = Callable[[int, bytes, bytes], None]
@@ -53,8 +55,8 @@ class Neighbours:
         return self._netlink.fileno()
 
     def receive(self) -> None:
-        """Tells of all that has come."""
-        while True:
+        """Tells of what has come; of very much, only a part at a call."""
+        for _ in range(_AT_ONCE):
             try:
                 self._read(self._netlink.recv(1 << 16))
             except BlockingIOError:
@@ -70,7 +72,8 @@ class Neighbours:
         family = socket.AF_INET if len(address) == 4 else socket.AF_INET6
         body = _NEIGHBOUR.pack(family, 0, interface, 0, _USE, 0)
         body += _ATTRIBUTE.pack(_ATTRIBUTE.size + len(address), _DESTINATION) + address
-        self._send(_NEW, _REQUEST | _CREATE | _REPLACE, body)
+        with contextlib.suppress(OSError):  # it is asked again soon
+            self._send(_NEW, _REQUEST | _CREATE | _REPLACE, body)
 
     def close(self) -> None:
         """Ends it."""
@@ -81,8 +84,7 @@ class Neighbours:
         self._send(_GET, _REQUEST | _DUMP, _NEIGHBOUR.pack(socket.AF_UNSPEC, 0, 0, 0, 0, 0))
 
     def _send(self, kind: int, flags: int, body: bytes) -> None:
-        with contextlib.suppress(BlockingIOError):
-            self._netlink.send(_HEADER.pack(_HEADER.size + len(body), kind, flags, 0, 0) + body)
+        self._netlink.send(_HEADER.pack(_HEADER.size + len(body), kind, flags, 0, 0) + body)
 
     def _read(self, data: bytes) -> None:
         at = 0

@@ -123,7 +123,8 @@ def test_what_an_earlier_process_gave_is_kept(scene: Scene) -> None:
 
 def test_a_connection_takes_its_numbers_along_and_gives_them_back() -> None:
     carrying = Carrying()
-    carrying.manager.hops = hops = Hops(carrying.maps, Figures(), lambda *_: None)
+    hops = Hops(carrying.maps, Figures(), lambda *_: None)
+    carrying.manager.send_by(hops)
     hops.follow(LINKS, BOTH, BOTH)
     hops.changed(WAN, ROUTER, ROUTER_MAC)
     hops.changed(LAN, HOST, OTHER_MAC)
@@ -138,7 +139,8 @@ def test_a_connection_takes_its_numbers_along_and_gives_them_back() -> None:
 
 def test_a_connection_that_does_not_fit_gives_them_back_too() -> None:
     carrying = Carrying(room=0)
-    carrying.manager.hops = hops = Hops(carrying.maps, Figures(), lambda *_: None)
+    hops = Hops(carrying.maps, Figures(), lambda *_: None)
+    carrying.manager.send_by(hops)
     hops.follow(LINKS, BOTH, BOTH)
     hops.changed(WAN, ROUTER, ROUTER_MAC)
     carrying.stream()
