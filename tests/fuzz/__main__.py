@@ -44,7 +44,7 @@ def seeds(name: str, folder: Path) -> None:
     if name == "engine":
         numbers = range(len(SEEDS))
         story = [bytes((number % 4 << 4, 2, 0, number | REPAIRED)) for number in numbers]
-        changes = [bytes((kind << 4, 1, number)) for kind in (12, 13, 14, 14) for number in range(4)]
+        changes = [bytes((kind << 4, 1, number)) for kind in (11, 12, 13, 14, 14) for number in range(4)]
         (folder / "all").write_bytes(b"".join(story))
         for number, change in enumerate(changes):
             (folder / f"change-{number}").write_bytes(b"".join([*story[:5], change, *story[5:], *story[:5]]))

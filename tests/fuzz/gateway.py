@@ -8,6 +8,7 @@ from __future__ import annotations
 from random import Random
 
 from conntrack.engine.core import Engine
+from conntrack.engine.granting import Wanted
 from conntrack.engine.verdict import ACCEPT, DROP, FORWARD, HALF, HOLD, OUTPUT, PREROUTING
 from conntrack.flow.ending import DELETED
 from conntrack.policy.policy import Policy
@@ -45,6 +46,8 @@ class Story:
             self.move(first)
         elif kind == 12:
             self.delete(first)
+        elif kind == 11 and first & 1:
+            self.request(body)
         else:
             self.arrives(ZONES[kind % 4], body)
 
@@ -80,6 +83,18 @@ class Story:
         """Links and addresses come and go."""
         self.host.topology = topology_of(TOPOLOGIES[number % len(TOPOLOGIES)], numbers(self.host.engine.policy))
         self.host.engine.move(self.host.topology, self.host.now)
+
+    def request(self, body: bytes) -> None:
+        """Somebody asks for an outside port, or gives one back."""
+        first, second, third = (*body, 0, 0, 0)[:3]
+        requests = self.host.engine.requests
+        if first & 2 and requests.grants():
+            requests.withdraw(list(requests.grants())[second % len(requests.grants())], self.host.now)
+            return
+        inside = (bytes((192, 168, 10, 5)), bytes((192, 168, 10, 20)), bytes((192, 168, 20, 5)))[second % 3]
+        wanted = Wanted((6, 17)[third & 1], inside, 5000 + (third >> 1 & 3), float(10 << (first >> 4)), "fuzz")
+        wanted.outside_port = (0, 0, 5000, 5001)[first >> 2 & 3]
+        requests.request(wanted, self.host.now)
 
     def delete(self, number: int) -> None:
         """An administrator ends a connection."""

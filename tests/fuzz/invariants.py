@@ -99,6 +99,9 @@ def _ports(engine: Engine, connections: list[Connection]) -> None:
         if isinstance(mapping, Mapping):
             references[mapping] += 1
             held[int(mapping.use.protocol), mapping.use.address, int(mapping.port)] += 1
+    for grant in engine.requests.grants().values():
+        references[grant.mapping] += 1
+        held[int(grant.mapping.use.protocol), grant.mapping.use.address, int(grant.mapping.port)] += 1
     assert all(mapping.references == count for mapping, count in references.items())
     uses = {(int(use.protocol), use.address): use for use in engine.ports.uses()}
     for (protocol, address, port), count in held.items():
@@ -126,6 +129,7 @@ def empty(engine: Engine) -> None:
     assert not ports._mappings
     assert not ports._open
     assert not ports.blocks.subscribers
+    assert not engine.requests.grants()
     assert table.wheel.next_due() == float("inf")
 
 
