@@ -30,6 +30,7 @@ class PortUse:
         self._many: array[int] | None = None
         self.exclusive: set[int] = set()
         self._resting: dict[int, Rest] = {}  # released ports that other inside hosts may not have yet
+        self._rested = 0.0  # when the last of them has
 
     def holders(self, port: i64) -> i64:
         """How many connections hold the port."""
@@ -65,10 +66,14 @@ class PortUse:
     def rest(self, port: i64, until: float, inside: bytes) -> None:
         """The port is free, but until then only for the inside address that had it."""
         self._resting[int(port)] = Rest(until, inside)
+        self._rested = max(self._rested, until)
 
     def rests(self, port: i64, inside: bytes, now: float) -> bool:
         """Whether the port still rests for this inside address."""
         if not self._resting:
+            return False
+        if self._rested <= now:
+            self._resting = {}
             return False
         rest = self._resting.get(int(port))
         if rest is None or rest.inside == inside:
@@ -80,7 +85,7 @@ class PortUse:
 
     def idle(self, now: float) -> bool:
         """Whether nothing of it need be remembered."""
-        return self.used == 0 and all(rest.until <= now for rest in self._resting.values())
+        return self.used == 0 and self._rested <= now
 
     def _count_all(self) -> None:
         many = array("I", bytes(4 * PORTS))

@@ -60,6 +60,16 @@ def test_a_resting_port_keeps_its_address_until_it_has_rested() -> None:
     assert use.idle(120.0)
 
 
+def test_ports_rest_one_by_one_and_are_forgotten_together() -> None:
+    use, one, other = PortUse(6, ADDRESS), b"\n\0\0\1", b"\n\0\0\2"
+    use.rest(5000, 120.0, one)
+    use.rest(5001, 130.0, one)
+    assert (use.rests(5000, other, 119.0), use.rests(5000, one, 119.0)) == (True, False)
+    assert (use.rests(5000, other, 120.0), use.rests(5001, other, 129.0)) == (False, True)
+    assert not use.rests(5001, other, 130.0)
+    assert use._resting == {}
+
+
 def test_addresses_that_are_idle_are_forgotten_and_used_ones_are_not() -> None:
     ports = Ports()
     kept = ports.use(6, ADDRESS)
