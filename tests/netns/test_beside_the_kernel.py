@@ -6,6 +6,7 @@ the other: connections, states, both tuples, replied, assured, timers, packets a
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from conntrack.cli.lab.daemon import Daemon
 from conntrack.cli.lab.network import CLIENT4, CLIENT6, FAR4, FAR6, OUTSIDE4, SHOP4, Network
 from conntrack.cli.lab.process import Process
 from conntrack.cli.lab.waiting import until
+from tests.fragments import OVERLAPPING, SIZE, WHOLE, Pieces, cut
 from tests.netns.beside import ABOUT, BY_NAME, EXACTLY, Entry, differences, entries, settled
 from tests.netns.conftest import BASE
 
@@ -95,6 +97,19 @@ def iperf(net: Network) -> None:
     run(net, "client", "iperf3", "-c", FAR4, "--cport", "41040", "-n", "2M", "-i", "0")
 
 
+def fragments(source: str, target: str, port: int, cuts: dict[str, Pieces]) -> Callable[[Network], None]:
+    """A datagram of 3000 bytes cut in each of these ways, raw; it is answered with as much."""
+
+    def act(net: Network) -> None:
+        family = socket.AF_INET6 if ":" in target else socket.AF_INET
+        with net.client.socket(family, socket.SOCK_RAW, socket.IPPROTO_RAW) as raw:
+            for number, pieces in enumerate(cuts.values()):
+                for piece in cut(source, target, port, 53, bytes(SIZE), pieces, port + number):
+                    raw.sendto(piece, (target, 0))
+
+    return act
+
+
 ACTIVITIES = (
     Activity("http", 41001, curl("client", f"http://{FAR4}/", 41001), ABOUT),
     Activity("http over IPv6", 41002, curl("client", f"http://[{FAR6}]/", 41002), ABOUT),
@@ -113,6 +128,10 @@ ACTIVITIES = (
     Activity("ACK scan", 41021, nmap(41021, "-sA", "-p", "80,81")),
     Activity("FIN, null and Xmas scans", 41022, nmap(41022, "-sX", "-p", "80,81")),
     Activity("UDP scan", 41023, nmap(41023, "-sU", "-p", "53,54")),
+    Activity("fragments in every order", 41050, fragments(CLIENT4, FAR4, 41050, WHOLE)),
+    Activity("fragments over IPv6", 41051, fragments(CLIENT6, FAR6, 41051, WHOLE)),
+    Activity("fragments that overlap", 41052, fragments(CLIENT4, FAR4, 41052, OVERLAPPING)),
+    Activity("fragments that overlap over IPv6", 41053, fragments(CLIENT6, FAR6, 41053, OVERLAPPING)),
     Activity("iperf3", 41040, iperf, BY_NAME),
 )  # fmt: skip
 
