@@ -9,14 +9,21 @@ from mypy_extensions import i64
 
 from conntrack.engine.across import crossing
 from conntrack.engine.state import State
-from conntrack.flow.connection import DESTINATION_NAT, NAT64, Connection
+from conntrack.flow.connection import DESTINATION_NAT, NAT64, RELATED, Connection
 from conntrack.flow.pair import invert
 from conntrack.packet.header import ICMP, ICMPV6
 from conntrack.policy.runtime import ACCEPT, NO_ZONE, NatRule, Query, Rule
 
 
 def permitted(state: State, connection: Connection, now: float) -> bool:
-    """Whether the policy accepts it; limits count as fresh, and a destination that was translated must still be."""
+    """Whether the policy accepts it; limits count as fresh, and a destination that was translated must still be.
+
+    No rule speaks of one that a helper foresaw: its master's, which it has inherited, must still be there.
+    """
+    if connection.status & RELATED:
+        own = connection.rule
+        rules = state.policy.rules
+        return isinstance(own, Rule) and own.number < len(rules) and rules[own.number] is own
     rule = rule_for(state, connection, now)
     return rule is not None and rule.action == ACCEPT
 

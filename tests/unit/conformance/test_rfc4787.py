@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from conntrack.flow.connection import HELPED
 from tests.unit.conformance.office import FULL_CONE, MAPPING, STRICT, office, outside, port
 
 
@@ -138,6 +139,7 @@ def test_rfc4787_req_10_no_payload_is_read_unless_a_rule_names_a_helper() -> Non
     host.arrive("lan", "udp 192.168.10.5:5060 > 198.51.100.9:5060")
     [connection] = host.engine.table.connections()
     assert connection.rule.helpers == ()
+    assert not connection.status & HELPED
 
 
 def test_rfc4787_req_11_a_conflict_changes_no_behaviour() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from conntrack.flow.connection import HELPED
 from tests.host import Host
 from tests.unit.conformance.office import FULL_CONE, LINKS, MAPPING, RULES, STRICT, office, opened, outside
 
@@ -137,6 +138,7 @@ def test_rfc5382_req_6_no_payload_is_read_unless_a_rule_names_a_helper() -> None
     opened(host, "192.168.10.5:40000", "198.51.100.9:21")
     [connection] = host.engine.table.connections()
     assert connection.rule.helpers == ()
+    assert not connection.status & HELPED
 
 
 def test_rfc5382_req_7_no_port_is_shared_by_two_inside_hosts() -> None:

@@ -294,6 +294,17 @@ class TestLife:
         host.engine.end(child, 0, host.now)
         assert use.holders(5000) == 0
 
+    def test_a_reload_that_keeps_the_rule_keeps_the_data_connection_permitted(self) -> None:
+        host = Host(RULES)
+        talk = login(host)
+        talk.says(talk.client, b"PORT 192,168,10,5,19,136\r\n")
+        Talk(host, "wan", ("198.51.100.9", 20), ("203.0.113.1", 5000)).connect()
+        _, child = host.engine.table.connections()
+        host.reload(RULES.replace("mark: 7", "mark: 8"))
+        assert host.engine.permitted(child, host.now)
+        host.reload(RULES.replace("name: ftp,", "name: other,"))
+        assert not host.engine.permitted(child, host.now)
+
     def test_a_connection_that_speaks_tls_is_like_any_other(self) -> None:
         host = Host(RULES)
         talk = login(host)
