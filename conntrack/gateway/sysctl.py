@@ -44,12 +44,13 @@ def check(interfaces: Iterable[str], root: Path = _ROOT, marked: Iterable[str] =
     interfaces: those of the zones that exist now; marked: those of them that packets are routed to by a mark. Sysctls
     that the kernel does not have (IPv6 off) are not missed.
     """
-    names = list(interfaces)
+    names, apart = list(interfaces), list(marked)
     found = []
     for need in [
         *_routers(names, root),
         *_forwarding(names, root),
-        *_reverse_path(names, list(marked), root),
+        *_reverse_path(names, apart, root),
+        *_reflected(apart),
         *_bridges(names, root),
     ]:
         finding = _judge(need, root)
@@ -105,6 +106,13 @@ def _reverse_path(names: list[str], marked: list[str], root: Path) -> Iterator[_
         elif name in ways and len(ways) > 1:
             why = f"packets that come in by {name} while the better default route is another's are dropped unseen"
             yield _Need(path, wanted, why)
+
+
+def _reflected(marked: list[str]) -> Iterator[_Need]:
+    """The kernel's own errors and resets go the way of the packet that they answer, if they carry its mark."""
+    for version in ("ipv4", "ipv6") if marked else ():
+        why = f"what the kernel itself answers to hosts behind {marked[0]} goes to others with the same addresses"
+        yield _Need(f"{version}/fwmark_reflect", ("1",), why)
 
 
 def _bridges(names: list[str], root: Path) -> Iterator[_Need]:

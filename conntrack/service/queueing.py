@@ -25,7 +25,8 @@ def wanted(document: Document) -> Wanted:
     pool = sorted(set(pool_of(document)), key=lambda network: (network.version, network))
     catches = tuple(catches_of(document))
     tunnel = NAME if crossings_of(document) else ""
-    return Wanted(settings.queue.number, settings.on_failure == "bypass", pool, catches, tunnel)
+    brands = [(interface, zone.mark) for zone in document.zones.values() if zone.mark for interface in zone.interfaces]
+    return Wanted(settings.queue.number, settings.on_failure == "bypass", pool, catches, tuple(brands), tunnel)
 
 
 def crossings_of(document: Document) -> list[IPv6Network]:

@@ -47,6 +47,7 @@ EVERYTHING = Wanted(
         Catch("ppp+", 6, (80, 90), network=ip_network("10.0.0.0/8")),
         Catch("eth1", 1),
     ],
+    brands=[("eth1", 0x10), ("ppp+", 0x20)],
     untrack=True,
 )
 FOREIGN = """\

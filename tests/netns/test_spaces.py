@@ -30,7 +30,9 @@ nat:
   - {{forward: tcp/8001, at: wan, to: "{HOST}:80", inside: alfa, hairpin: alfa}}
   - {{forward: tcp/8002, at: wan, to: "{HOST}:80", inside: beta, hairpin: beta}}
 policy:
-  alfa, beta -> wan: accept
+  alfa, beta -> wan:
+    - {{reject: [tcp/23, udp/23]}}
+    - {{accept: any}}
   alfa, beta -> self: {{accept: ping}}
 """
 
@@ -54,6 +56,7 @@ class Provider:
             self.gateway.ip(f"link set eth{number} up")
             far.ip("link set eth0 up")
         self._addresses()
+        self.gateway.sysctl(ipv4__icmp_ratelimit=0, ipv6__icmp__ratelimit=0)  # a limit by address, which both share
 
     def _addresses(self) -> None:
         self.gateway.ip(f"address add {OUTSIDE}/24 dev eth0", "address add 2001:db8:51::2/64 dev eth0 nodad")
@@ -103,6 +106,7 @@ def test_two_customers_with_one_address(provider: Provider, tmp_path: Path, back
         _inward(provider)
         _hairpin(provider)
         _errors_and_pings(provider)
+        _answered_by_the_kernel(provider)
         _told_apart(provider, daemon)
 
 
@@ -142,6 +146,16 @@ def _errors_and_pings(provider: Provider) -> None:
         assert probes.udp(host, SERVER, 9, source_port=6000) == probes.REFUSED
         assert probes.ping(host, SERVER) == "answered"
         assert probes.ping(host, "10.0.0.1") == "answered"
+
+
+def _answered_by_the_kernel(provider: Provider) -> None:
+    """What the gateway's kernel says itself about packets of no connection goes to whom it concerns."""
+    for host in provider.each():
+        for address in (SERVER, SERVER6):
+            assert probes.tcp(host, address, 23) == probes.REFUSED
+            assert probes.udp(host, address, 23) == probes.REFUSED
+        assert probes.expiring(host, SERVER, 33434, 1) == "10.0.0.1"
+        assert probes.expiring(host, SERVER6, 33434, 1) == "fd00:1::1"
 
 
 def _told_apart(provider: Provider, daemon: Daemon) -> None:

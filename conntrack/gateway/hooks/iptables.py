@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from conntrack.engine.verdict import DONE, HALF
+from conntrack.engine.verdict import DONE, HALF, USER_MASK
 from conntrack.gateway.hooks import plan
 from conntrack.gateway.hooks.plan import CHAINS, OURS, Mark, Plan, Rule
 
@@ -115,6 +115,8 @@ def chain(name: str) -> str:
 
 def rule_texts(rule: Rule, version: int, wanted: Plan) -> list[str]:
     """One rule, without its chain, as iptables-restore reads it; several lines where a match takes one value only."""
+    if rule.action == plan.BRAND:
+        return [" ".join([*_matches(rule), f"-j MARK --set-xmark {rule.value:#x}/{USER_MASK:#x}"])]
     words = [*_matches(rule), action_text(rule.action, version, wanted)]
     if not rule.neighbour:
         return [" ".join(words)]

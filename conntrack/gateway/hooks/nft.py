@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from conntrack.engine.verdict import DONE, HALF
+from conntrack.engine.verdict import DONE, HALF, USER_MASK
 from conntrack.gateway.hooks import plan
 from conntrack.gateway.hooks.plan import CHAINS, OURS, Mark, Plan, Rule
 
@@ -85,6 +85,8 @@ def _chain(name: str, wanted: Plan) -> str:
 
 def rule_text(rule: Rule, wanted: Plan) -> str:
     """One rule as nft reads it."""
+    if rule.action == plan.BRAND:
+        return " ".join([*_matches(rule), f"meta mark set meta mark & {0xFFFFFFFF ^ USER_MASK:#x} | {rule.value:#x}"])
     return " ".join([*_matches(rule), action_text(rule.action, wanted)])
 
 

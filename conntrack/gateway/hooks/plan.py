@@ -41,6 +41,7 @@ QUEUE: Final = "queue"
 LEAVE: Final = "leave"  # on with the next tool's rules
 DROP: Final = "drop"
 CLEAR: Final = "clear"  # our bits off the mark
+BRAND: Final = "brand"  # a zone's mark into it (Rule.value)
 SETTLE: Final = "settle"  # DONE into the mark
 HALVE: Final = "halve"  # HALF into the mark
 UNTRACK: Final = "untrack"
@@ -76,6 +77,7 @@ class Rule(NamedTuple):
     network: str = ""  # of the destination
     protocol: int = -1
     ports: tuple[int, int] = (0, 0)  # of the destination, first and last
+    value: int = 0  # of BRAND
     neighbour: bool = False  # router and neighbour solicitation and advertisement from this link (RFC 4861 §6, §7)
 
 
@@ -96,6 +98,7 @@ class Wanted(NamedTuple):
     bypass: bool = False  # on-failure: bypass
     pool: Sequence[IPv4Network | IPv6Network] = ()  # outside addresses of NAT that no interface has
     catches: Sequence[Catch] = ()
+    brands: Sequence[tuple[str, int]] = ()  # interface (as in Catch) and the mark of its zone, for address spaces
     tunnel: str = ""  # the link of the daemon's own by which NAT64's packets come in
     untrack: bool = False  # kernel connection tracking is present: keep it off our packets
 
@@ -117,7 +120,7 @@ def plan(wanted: Wanted) -> Plan:
     rules = [
         *(_untracked() if wanted.untrack else ()),
         *(_crossed(wanted.tunnel) if wanted.tunnel else ()),
-        *_prerouting(),
+        *_prerouting(wanted.brands),
         *(Rule(PREROUTING, QUEUE, network.version, network=str(network)) for network in wanted.pool),
         *(_caught(catch) for catch in wanted.catches),
         *(() if wanted.bypass else _guard()),
@@ -143,12 +146,17 @@ def _crossed(tunnel: str) -> list[Rule]:
     ]
 
 
-def _prerouting() -> list[Rule]:
-    """What is addressed to the host is queued, except what the host sent to a group and now hears itself."""
+def _prerouting(brands: Sequence[tuple[str, int]]) -> list[Rule]:
+    """What is addressed to the host is queued, except what the host sent to a group and now hears itself.
+
+    What comes from a zone with a mark is given that: the kernel answers with the same (fwmark_reflect), so that its
+    errors and resets are routed back into the zone.
+    """
     return [
         Rule(PREROUTING, LEAVE, 4, mark=Mark(DONE, DONE), kinds=_GROUPS4, own_source=True),
         Rule(PREROUTING, LEAVE, 6, mark=Mark(DONE, DONE), network=_GROUPS6, own_source=True),
         Rule(PREROUTING, CLEAR, mark=Mark(0, OURS, unless=True)),
+        *(Rule(PREROUTING, BRAND, interface=_pattern(name), value=value) for name, value in brands),
         Rule(PREROUTING, LEAVE, 6, neighbour=True),
         Rule(PREROUTING, QUEUE, 4, kinds=("local", *_GROUPS4)),
         Rule(PREROUTING, QUEUE, 6, kinds=("local", "anycast")),
@@ -157,10 +165,15 @@ def _prerouting() -> list[Rule]:
 
 
 def _caught(catch: Catch) -> Rule:
-    name = catch.interface[:-1] + "*" if catch.interface.endswith("+") else catch.interface
     version = catch.network.version if catch.network else catch.version
     network = str(catch.network) if catch.network else ""
+    name = _pattern(catch.interface)
     return Rule(PREROUTING, QUEUE, version, name, network=network, protocol=catch.protocol, ports=catch.ports)
+
+
+def _pattern(interface: str) -> str:
+    """An interface as in Rule: a beginning is followed by `*`."""
+    return interface[:-1] + "*" if interface.endswith("+") else interface
 
 
 def _guard() -> list[Rule]:

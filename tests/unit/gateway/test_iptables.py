@@ -161,6 +161,7 @@ def test_reached_chains_are_recognised() -> None:
         ),
         (Rule(p.GUARD, p.DROP, mark=Mark(1, 3, unless=True)), "-m mark ! --mark 0x1/0x3 -j DROP"),
         (Rule(p.PREROUTING, p.CLEAR), "-j MARK --set-xmark 0x0/0xf0000000"),
+        (Rule(p.PREROUTING, p.BRAND, interface="ppp*", value=0x20), "-i ppp+ -j MARK --set-xmark 0x20/0xfffffff"),
         (Rule(p.ANSWER_OUT, p.SETTLE), "-j MARK --set-xmark 0x80000000/0x80000000"),
         (Rule(p.PREROUTING, p.HALVE, 4, "pw"), "-i pw -j MARK --set-xmark 0x40000000/0x40000000"),
         (Rule(p.ANSWER_IN, p.RESET, protocol=6), "-p 6 -j REJECT --reject-with tcp-reset"),

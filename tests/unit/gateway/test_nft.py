@@ -77,3 +77,12 @@ def test_listed_base_chains_are_recognised() -> None:
     assert nft.listed_chains(listing) == nft.chains(PLAN) == set(p.CHAINS)
     assert nft.listed_chains("table inet pairwall {\n}\n") == set()
     assert "untrack-in" not in nft.chains(plan(Wanted(5)))
+
+
+def test_a_zone_s_mark_leaves_our_bits_alone() -> None:
+    lines = nft.install(plan(Wanted(5, brands=[("eth1", 0x10), ("ppp+", 0x20)]))).splitlines()
+    branding = [line.strip() for line in lines if "| 0x" in line and "iifname" in line]
+    assert branding == [
+        'iifname "eth1" meta mark set meta mark & 0xf0000000 | 0x10',
+        'iifname "ppp*" meta mark set meta mark & 0xf0000000 | 0x20',
+    ]

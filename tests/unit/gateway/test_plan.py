@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pytest
 
-from conntrack.engine.verdict import DONE, HALF, REJECT_PORT, REJECT_PROHIBITED, REJECT_RESET
+from conntrack.engine.verdict import DONE, HALF, REJECT_PORT, REJECT_PROHIBITED, REJECT_RESET, USER_MASK
 from conntrack.gateway.hooks import plan as p
 from conntrack.gateway.hooks.plan import Catch, Plan, Rule, Wanted, plan
 
@@ -51,6 +51,8 @@ def walk(wanted: Wanted, chain: str, packet: Walker) -> tuple[str, int]:
         if matches(rule, packet):
             if rule.action == p.CLEAR:
                 packet = packet._replace(mark=packet.mark & ~p.OURS)
+            elif rule.action == p.BRAND:
+                packet = packet._replace(mark=packet.mark & ~USER_MASK | rule.value)
             elif rule.action == p.SETTLE:
                 packet = packet._replace(mark=packet.mark | DONE)
             elif rule.action == p.HALVE:
@@ -202,3 +204,11 @@ class TestTunnel:
 
     def test_without_one_there_are_no_such_rules(self) -> None:
         assert not [rule for rule in plan(Wanted(5)).rules if rule.action == p.HALVE]
+
+
+def test_what_comes_from_a_zone_with_a_mark_is_given_it_and_nothing_else_is() -> None:
+    wanted = Wanted(0, brands=[("eth1", 0x10), ("ppp+", 0x20)])
+    assert walk(wanted, p.PREROUTING, Walker(interface="eth1")) == ("", 0x10)
+    assert walk(wanted, p.PREROUTING, Walker(interface="eth1", mark=0xF000_0055)) == ("", 0x10)
+    assert walk(wanted, p.PREROUTING, Walker(interface="ppp7", kind="local")) == (p.QUEUE, 0x20)
+    assert walk(wanted, p.PREROUTING, Walker(interface="eth2", mark=0x55)) == ("", 0x55)

@@ -145,6 +145,13 @@ def test_strict_reverse_path_checking_bites_where_only_a_mark_leads_back(
     assert host.found() == []
 
 
+def test_the_kernel_s_own_answers_need_the_mark_where_only_that_leads_back(host: Host) -> None:
+    host.sysctls({"ipv4/fwmark_reflect": "0", "ipv6/fwmark_reflect": "0"})
+    found = [(one.name, one.wanted) for one in check(NAMES, host.root, marked=["eth1"])]
+    assert found == [("net.ipv4.fwmark_reflect", "1"), ("net.ipv6.fwmark_reflect", "1")]
+    assert host.found() == []
+
+
 def test_bridged_packets_in_the_hooks_are_told_but_never_set(host: Host) -> None:
     host.sysctls({"bridge/bridge-nf-call-iptables": "1", "bridge/bridge-nf-call-ip6tables": "0"})
     assert host.found() == [], "no zone has a bridge"

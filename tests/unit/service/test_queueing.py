@@ -83,3 +83,10 @@ def test_with_nat64_the_queue_takes_no_joined_packets() -> None:
     assert not joined(load_text(plain % "auto", "rules.yaml"), False)
     for gso in ("on", "off", "auto"):
         assert not joined(load_text(plain % gso + NAT64, "rules.yaml"), True)
+
+
+def test_a_zone_s_mark_is_for_every_interface_of_it() -> None:
+    head = HEAD.replace('"tun+"]', '"tun+"], space: alfa, mark: 0x10')
+    found = wanted(load_text(head + "policy: {}", "rules.yaml"))
+    assert found.brands == (("eth1", 0x10), ("tun+", 0x10))
+    assert of("policy: {}").brands == ()
