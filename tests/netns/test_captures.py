@@ -27,6 +27,7 @@ from conntrack.cli.lab.process import Process
 from conntrack.cli.lab.waiting import until
 from conntrack.cli.playback import Playback
 from conntrack.cli.rulesfile import compiled
+from conntrack.packet.reassembly import Reassembly
 from tests.kernel.finish import comparable
 from tests.netns.conftest import BASE, Start
 
@@ -171,7 +172,7 @@ def test_the_replay_command_reads_it_and_refuses_nothing_that_passed(captured: P
         capture=captured / "merged.pcap", address=[f"wan={OUTSIDE4}", f"wan={OUTSIDE6}"], ignore_checksums=False
     )
     document, policy = compiled(captured / "rules.yaml")
-    lines = list(replay.lines(options, document, policy))
+    lines = list(replay.lines(options, document, policy, Reassembly()))
     assert len(lines) == len(came)
     dropped = [json.dumps(line) for line in lines if line["verdict"] != "accept"]
     assert dropped == []
