@@ -103,6 +103,16 @@ class TestCall:
         assert phone.out(b"x", (PHONE[0], 7078), (PROXY[0], 6002)) == b""
         assert phone.out(b"x", ("192.168.10.6", 7078), (PROXY[0], 6000)) == b""
 
+    def test_a_media_server_elsewhere_answers_where_it_was_told_to(self) -> None:
+        """Nothing is opened for it; a rule lets the phone begin, which then is seen at the port that was announced."""
+        phone = Phone(RULES.replace("accept: sip", "accept: [sip, udp/16384-32767]"))
+        told = media_of(phone.out(invite(PHONE[0], 7078)))
+        phone.back(accepted(20000, address="198.51.100.99"), (GATEWAY, 5060))
+        assert phone.back(b"rtp", told, ("198.51.100.99", 20000)) == b""
+        assert phone.out(b"rtp", (PHONE[0], 7078), ("198.51.100.99", 20000)) == b"rtp"
+        assert phone.source == told
+        assert phone.back(b"rtp", told, ("198.51.100.99", 20000)) == b"rtp"
+
     @pytest.mark.parametrize("who", ["phone", "proxy"])
     def test_hanging_up_ends_media_that_run_and_that_wait(self, phone: Phone, who: str) -> None:
         told = media_of(phone.out(invite(PHONE[0], 7078)))
