@@ -170,6 +170,8 @@ class Announcement:
         if self._speech.speaker.address != answer.address:
             new.hold = self._hold(mention, offset, answer)
         for old in state.expectations.outdone(new, self._helper.most(int(mention.kind))):
+            if old.permanent and old.same(new):  # said again: what was agreed to before still counts
+                new.deadline = max(new.deadline, old.deadline)
             state.unexpect(old, self._now)
         if state.expectations.add(new):
             self.made.append(new)

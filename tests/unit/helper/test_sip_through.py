@@ -254,6 +254,14 @@ class TestRegistration:
         phone.host.wait(4)
         assert phone.back(b"x", told) == b""
 
+    def test_registering_again_without_an_answer_shortens_nothing(self, phone: Phone) -> None:
+        told = contact_of(phone.out(register("<sip:alice@192.168.10.5:5062>")))
+        phone.back(agreed(f"<sip:alice@{told[0]}:{told[1]}>;expires=600"), (GATEWAY, 5060))
+        phone.host.wait(300)
+        assert contact_of(phone.out(register("<sip:alice@192.168.10.5:5062>"))) == told
+        phone.host.wait(100)
+        assert phone.back(b"x", told) == b"x"
+
     def test_only_the_registrar_may_call(self, phone: Phone) -> None:
         told = contact_of(phone.out(register("<sip:alice@192.168.10.5:5062>")))
         phone.back(agreed(f"<sip:alice@{told[0]}:{told[1]}>;expires=600"), (GATEWAY, 5060))
