@@ -30,8 +30,8 @@ from tests.offload import CAPACITY, bench, forwarded
 INDEX = {zone: index for index, zone in enumerate(LINKS, start=1)}
 #: index → hardware address
 HARDWARE = {index: bytes((2 * (index > 1), 0, 0, 0, 0, index * (index > 1))) for index in INDEX.values()}
-#: the coarse clock's step where it is longest, and a tick
-_COARSE = 0.010 + TICK
+#: seconds that the program's coarse clock may be late: a hundredth by itself, more where the machine is busy
+_LATE = 0.3
 WINDOWS = [name for name, _ in layout.TCP_FIELDS if name]
 
 
@@ -151,9 +151,9 @@ class Twins:
             other = directions[connection.original.key].connection
             self.fast.engine.refresh(other, now)
             assert known(other) == known(connection)
-            latest = self._known_until[connection.original.key] - connection.seen + TICK
-            assert -_COARSE <= other.seen - connection.seen <= latest
-            assert -_COARSE <= other.deadline - connection.deadline <= latest
+            latest = self._known_until[connection.original.key] - connection.seen + _LATE
+            assert -_LATE <= other.seen - connection.seen <= latest
+            assert -_LATE <= other.deadline - connection.deadline <= latest
         for counter in ("accepted_packets", "accepted_octets", "reasons", "ended"):
             assert getattr(self.fast.engine.counters, counter) == getattr(self.plain.engine.counters, counter)
 

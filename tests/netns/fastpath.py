@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from conntrack.cli.lab.daemon import Daemon
+from conntrack.cli.lab.waiting import until
 from tests.netns.conftest import BASE
 from tests.netns.talk import Talk
 
@@ -56,3 +57,8 @@ def carried(daemon: Daemon, talk: Talk) -> bool:
     """Whether a talk is in the fast path now, after another exchange."""
     talk.both()
     return bool(flow(daemon, talk.port)["path"] == "fast")
+
+
+def await_carried(daemon: Daemon, talk: Talk) -> None:
+    """Talks until it is in the fast path: on a busy machine a packet that was overtaken may bring it back once."""
+    until(lambda: carried(daemon, talk), "the fast path carries it", 20)

@@ -17,7 +17,7 @@ import pytest
 from conntrack.cli.lab.network import SERVER4, SERVER6, Network
 from conntrack.cli.lab.waiting import until
 from conntrack.gateway.fastpath import loader
-from tests.netns.fastpath import Launch, carried, drops, fast, flow, flows, status
+from tests.netns.fastpath import Launch, await_carried, drops, fast, flow, flows, status
 from tests.netns.talk import Talk, pattern
 from tests.netns.test_gateway_offload import csum_errors
 
@@ -125,14 +125,14 @@ def test_jumbo_frames_and_a_way_out_that_takes_none(net: Network, launch: Launch
     widen(net, 9000)
     daemon = launch()
     with Talk(net.client, server, 80, net.server) as talk:
-        assert carried(daemon, talk)
+        await_carried(daemon, talk)
         talk.up(2 << 20)
         found = flow(daemon, talk.port)["original"]
         assert found["bytes"] / found["packets"] > 5000
         narrow(net, 1500)
         until(lambda: flow(daemon, talk.port)["path"] == "slow", "it came back, since its way is another")
         talk.up(2 << 20)
-        until(lambda: carried(daemon, talk), "it is carried with the new MTU")
+        await_carried(daemon, talk)
         talk.up(2 << 20)
         talk.finish()
     assert drops(daemon) == {}
@@ -192,7 +192,7 @@ def test_joined_packets_in_and_out(net: Network, launch: Launch, offloads: str) 
     for server in (SERVER4, SERVER6):
         headers = 52 if server == SERVER4 else 72
         with Talk(net.client, server, 80, net.server) as talk:
-            assert carried(daemon, talk)
+            await_carried(daemon, talk)
             before = flow(daemon, talk.port)
             talk.up(4 << 20)
             talk.down(4 << 20)

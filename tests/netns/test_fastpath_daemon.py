@@ -10,7 +10,7 @@ import pytest
 from conntrack.cli.lab.network import CLIENT4, FAR4, OUTSIDE4, SERVER4, SERVER6, SHOP4, Network
 from conntrack.cli.lab.waiting import until
 from conntrack.gateway.fastpath import loader
-from tests.netns.fastpath import RULES, Launch, carried, drops, fast, flow, flows, status
+from tests.netns.fastpath import RULES, Launch, await_carried, carried, drops, fast, flow, flows, status
 from tests.netns.talk import Talk
 
 BULK = 8 << 20
@@ -67,7 +67,7 @@ def test_a_forwarded_and_a_hairpin_connection(net: Network, launch: Launch) -> N
     daemon = launch()
     for who, host in ((net.server, SERVER4), (net.client, CLIENT4)):
         with Talk(who, OUTSIDE4, 8080, net.shop, (SHOP4, 80)) as talk:
-            assert carried(daemon, talk)
+            await_carried(daemon, talk)
             talk.up(BULK // 8)
             talk.down(BULK // 8)
             assert (talk.peer[0] == host) == (who is net.server)
@@ -102,11 +102,11 @@ def test_a_port_that_is_taken_is_changed_in_the_fast_path_too(net: Network, laun
 def test_a_smaller_mtu_is_told_to_the_sender(net: Network, launch: Launch) -> None:
     daemon = launch()
     with Talk(net.client, SERVER4, 80, net.server) as talk:
-        assert carried(daemon, talk)
+        await_carried(daemon, talk)
         net.server.ip("link set eth0 mtu 1300")  # or its end of the wire would drop what is longer
         net.gateway.ip("link set eth0 mtu 1300")
         talk.up(1 << 20)
-        until(lambda: carried(daemon, talk), "it is carried with the new MTU")
+        await_carried(daemon, talk)
         talk.up(1 << 20)
         talk.finish()
     assert drops(daemon) == {}
@@ -115,19 +115,19 @@ def test_a_smaller_mtu_is_told_to_the_sender(net: Network, launch: Launch) -> No
 def test_a_neighbour_with_another_address_of_its_own(net: Network, launch: Launch) -> None:
     daemon = launch()
     with Talk(net.client, SERVER4, 80, net.server) as talk:
-        assert carried(daemon, talk)
+        await_carried(daemon, talk)
         net.server.ip("link set eth0 down", "link set eth0 address 02:00:00:00:00:77", "link set eth0 up")
         net.server.ip("route replace 203.0.113.0/24 dev eth1")
         net.gateway.ip("neigh flush dev eth0")
         talk.up(1 << 20)
-        assert carried(daemon, talk)
+        await_carried(daemon, talk)
 
 
 def test_a_route_takes_exactly_its_own_connections_back(net: Network, launch: Launch) -> None:
     daemon = launch()
     with Talk(net.client, SERVER4, 80, net.server) as near, Talk(net.client, FAR4, 80, net.far) as far:
-        assert carried(daemon, near)
-        assert carried(daemon, far)
+        await_carried(daemon, near)
+        await_carried(daemon, far)
         net.gateway.ip(f"route add blackhole {FAR4}/32")
         until(lambda: flow(daemon, far.port)["path"] == "slow", "it came back")
         assert flow(daemon, near.port)["path"] == "fast"
@@ -138,28 +138,28 @@ def test_a_route_takes_exactly_its_own_connections_back(net: Network, launch: La
         net.gateway.ip(f"route del blackhole {FAR4}/32")
         far.far.settimeout(20)
         assert far.far.recv(1) == b"!"
-        until(lambda: carried(daemon, far), "it is carried again")
+        await_carried(daemon, far)
 
 
 def test_an_interface_that_goes_down_and_comes_up(net: Network, launch: Launch) -> None:
     daemon = launch()
     with Talk(net.client, SERVER4, 80, net.server) as talk:
-        assert carried(daemon, talk)
+        await_carried(daemon, talk)
         net.gateway.ip("link set eth0 down")
         until(lambda: talk.port not in fast(daemon), "it came back, or ended with its outside address")
         net.gateway.ip("link set eth0 up")
     with Talk(net.client, SERVER4, 81, net.server) as talk:
-        until(lambda: carried(daemon, talk), "it is carried again")
+        await_carried(daemon, talk)
 
 
 def test_rules_that_forbid_a_connection_bring_it_back_under_the_daemons_eyes(net: Network, launch: Launch) -> None:
     daemon = launch()
     with Talk(net.client, SERVER4, 80, net.server) as talk, Talk(net.client, SERVER4, 81, net.server) as other:
-        assert carried(daemon, talk)
-        assert carried(daemon, other)
+        await_carried(daemon, talk)
+        await_carried(daemon, other)
         daemon.reload(RULES.replace("lan -> wan: accept", "lan -> wan: [{drop: tcp/80}, {accept: any}]"))
         assert not carried(daemon, talk)
-        assert carried(daemon, other)
+        await_carried(daemon, other)
 
 
 def test_switched_off_it_says_so(net: Network, launch: Launch) -> None:

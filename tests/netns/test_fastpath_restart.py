@@ -19,7 +19,7 @@ from conntrack.cli.lab.network import SERVER4, SERVER6, Network
 from conntrack.cli.lab.process import Process
 from conntrack.cli.lab.waiting import until
 from conntrack.gateway.fastpath import loader, pins
-from tests.netns.fastpath import RULES, Launch, carried, drops, fast, flow, flows, status
+from tests.netns.fastpath import RULES, Launch, await_carried, carried, drops, fast, flow, flows, status
 from tests.netns.streams import Streams
 from tests.netns.talk import Talk
 
@@ -60,7 +60,7 @@ def test_a_hundred_transfers_outlive_ten_seconds_without_a_daemon(net: Network, 
 def test_new_connections_pass_meanwhile_where_the_rules_say_bypass(net: Network, launch: Launch) -> None:
     daemon = launch(RULES.replace("fastpath: tc", "fastpath: tc, on-failure: bypass"))
     with Talk(net.client, SERVER4, 80, net.server) as talk:
-        until(lambda: carried(daemon, talk), "it is carried")
+        await_carried(daemon, talk)
         daemon.process.signal(signal.SIGKILL)
         daemon.process.wait(5)
         talk.both()
@@ -122,7 +122,7 @@ def test_an_orderly_end_leaves_nothing_unless_it_is_told_to(net: Network, launch
     assert "nothing to remove" in client(net.gateway, "unload").stdout
     second = launch(RULES.replace("fastpath: tc", "fastpath: tc, fastpath-on-exit: keep"))
     with Talk(net.client, SERVER4, 80, net.server) as talk:
-        until(lambda: carried(second, talk), "it is carried")
+        await_carried(second, talk)
         second.stop()
         third = launch()
         assert flow(third, talk.port)["path"] == "fast"
@@ -185,11 +185,11 @@ def test_a_second_instance_leaves_the_first_ones_fast_path_alone(net: Network, l
     other = tmp_path / "other"
     other.mkdir()
     with Talk(net.client, SERVER4, 80, net.server) as talk:
-        assert carried(daemon, talk)
+        await_carried(daemon, talk)
         with Process(net.gateway, run_words(other), other / "log", ours()) as second:
             assert second.wait(20) != 0, second.output()
         assert flow(daemon, talk.port)["path"] == "fast"
-        assert carried(daemon, talk)
+        await_carried(daemon, talk)
 
 
 def test_without_the_privilege_it_says_so_and_judges_everything_itself(net: Network, launch: Launch) -> None:
