@@ -5,13 +5,15 @@ Lives here: the checks of one pair and one rule. May not live here: rules agains
 
 from __future__ import annotations
 
+from conntrack.packet.header import TCP
 from conntrack.policy import families
 from conntrack.policy.document import PolicyRule
 from conntrack.policy.names import pair as parse_pair
 from conntrack.policy.problems import Wrong
 from conntrack.policy.references import References
 from conntrack.policy.shorthand import ACTIONS
-from conntrack.policy.values import Pair, Position
+from conntrack.policy.values import ANY_PROTOCOL, Pair, Position, Traffic
+from conntrack.policy.wellknown import HELPER_PROTOCOLS
 
 #: keys that say something about a connection, so that they need one
 OF_CONNECTIONS = ("mark", "dscp", "helper")
@@ -57,8 +59,23 @@ def _rule(references: References, rule: PolicyRule) -> None:
             references.report.error(
                 rule.key_place(key), f'"{key}" belongs to accept, and this rule says {action}', hint
             )
+    if action == "accept":
+        _helpers(references, rule, traffic)
     if not rule.broken:
         families.check(references, rule, (rule.source, rule.destination), rule.family, traffic)
+
+
+def _helpers(references: References, rule: PolicyRule, traffic: tuple[Traffic, ...]) -> None:
+    """A helper that is named reads something that the rule accepts."""
+    accepted = {kind.protocol for kind in traffic}
+    if not accepted or ANY_PROTOCOL in accepted:
+        return
+    for name in rule.helper:
+        protocols = HELPER_PROTOCOLS[name]
+        if accepted.isdisjoint(protocols):
+            words = " and ".join("TCP" if protocol == TCP else "UDP" for protocol in protocols)
+            hint = f"the helper {name} is for {words}: accept a service of that, or delete the helper"
+            references.report.error(rule.key_place("helper"), f"{name} reads nothing that this rule accepts", hint)
 
 
 def _one_action(references: References, rule: PolicyRule, actions: list[str]) -> None:

@@ -115,6 +115,15 @@ def test_ftp_in_every_way_from_behind_the_gateway(net: Network, start: Start, tm
     assert {flow["rule"].split()[0] for flow in flows} == {"files"}
 
 
+def test_ftp_between_hosts_that_leave_checksums_to_their_cards(backend: str, tmp_path: Path) -> None:
+    """A packet without its checksum yet changes its length."""
+    with Network(offload=True) as net, Daemon(net.gateway, RULES, tmp_path, "--queue-backend", backend):
+        net.client.ip(f"address add {LONGER}/24 dev eth0")
+        with vsftpd(net.far, tmp_path):
+            said = fetch(net.client, FAR4, tmp_path, "--interface", LONGER, *WAYS["PORT"])
+    assert "> PORT 192,168,10,155," in said
+
+
 def test_ftp_to_a_server_behind_a_port_forward(net: Network, start: Start, tmp_path: Path) -> None:
     start(RULES)
     with vsftpd(net.shop, tmp_path):

@@ -439,3 +439,66 @@ class TestNewRules:
         assert not waiting.admits(bytes((198, 51, 100, 9)), 20, waiting.zone, host.now)
         host.wait(301)
         assert host.engine.expectations.count == 0
+
+
+class TestHairpin:
+    def test_passive_to_a_server_beside_the_client_by_the_outside_address(self) -> None:
+        host = Host(RULES.replace("at: wan, to: 192.168.10.21}", "at: wan, to: 192.168.10.21, hairpin: [lan]}"))
+        talk = login(host, CLIENT, ("203.0.113.1", 21))
+        assert (talk.server.own, talk.server.peer) == (("192.168.10.21", 21), ("203.0.113.1", 40000))
+        talk.says(talk.client, b"PASV\r\n")
+        told = talk.says(talk.server, b"227 Entering Passive Mode (192,168,10,21,200,10).\r\n")
+        assert told == b"227 Entering Passive Mode (203,0,113,1,200,10).\r\n"
+        assert talk.says(talk.client, b"RETR file\r\n") == b"RETR file\r\n"
+        data = Talk(host, "lan", ("192.168.10.5", 40001), ("203.0.113.1", 51210)).connect()
+        assert (data.server.own, data.server.peer) == (("192.168.10.21", 51210), ("203.0.113.1", 40001))
+        assert data.says(data.server, b"file") == b"file"
+
+    def test_active_the_other_way(self) -> None:
+        host = Host(RULES.replace("at: wan, to: 192.168.10.21}", "at: wan, to: 192.168.10.21, hairpin: [lan]}"))
+        talk = login(host, CLIENT, ("203.0.113.1", 21))
+        assert talk.says(talk.client, b"PORT 192,168,10,5,19,136\r\n") == b"PORT 203,0,113,1,19,136\r\n"
+        data = Talk(host, "lan", ("192.168.10.21", 20), ("203.0.113.1", 5000)).connect()
+        assert (data.server.own, data.server.peer) == (("192.168.10.5", 5000), ("203.0.113.1", 20))
+
+
+class TestPools:
+    def test_the_data_port_lies_in_the_range_of_the_rule(self) -> None:
+        host = Host(RULES.replace("from: lan}", "from: lan, ports: 30000-30099}"))
+        talk = login(host)
+        words = talk.says(talk.client, b"PORT 192,168,10,5,19,136\r\n").decode().removeprefix("PORT ").split(",")
+        port = int(words[4]) << 8 | int(words[5])
+        assert 30000 <= port <= 30099
+        data = Talk(host, "wan", ("198.51.100.9", 20), ("203.0.113.1", port)).connect()
+        assert data.server.own == ("192.168.10.5", 5000)
+
+    def test_it_lies_in_the_subscribers_block(self) -> None:
+        host = Host(RULES.replace("from: lan}", "from: lan, ports: 20000-29999, port-blocks: {size: 100}}"))
+        talk = login(host)
+        [block] = [block for one in host.engine.ports.blocks.subscribers.values() for block in one.blocks]
+        words = talk.says(talk.client, b"PORT 192,168,10,5,19,136\r\n").decode().removeprefix("PORT ").split(",")
+        port = int(words[4]) << 8 | int(words[5])
+        assert block.low <= port <= block.high
+        assert block.holders == 2
+        data = Talk(host, "wan", ("198.51.100.9", 20), ("203.0.113.1", port)).connect()
+        assert data.server.own == ("192.168.10.5", 5000)
+        host.wait(1e7)
+        assert block.holders == 0
+
+    def test_a_one_to_one_host_keeps_its_port(self) -> None:
+        rules = RULES.replace("nat:\n", "nat:\n  - {name: own, one-to-one: 203.0.113.5, at: wan, to: 192.168.10.5}\n")
+        host = Host(rules)
+        talk = login(host)
+        assert talk.says(talk.client, b"PORT 192,168,10,5,19,136\r\n") == b"PORT 203,0,113,5,19,136\r\n"
+        data = Talk(host, "wan", ("198.51.100.9", 20), ("203.0.113.5", 5000)).connect()
+        assert data.server.own == ("192.168.10.5", 5000)
+
+
+def test_a_forward_to_another_port_keeps_its_helper() -> None:
+    host = Host(RULES.replace("at: wan, to: 192.168.10.21}", 'at: wan, to: "192.168.10.21:2121"}'))
+    talk = login(host, ("198.51.100.77", 40000), ("203.0.113.1", 21), "wan")
+    assert talk.server.own == ("192.168.10.21", 2121)
+    talk.says(talk.client, b"EPSV\r\n")
+    assert talk.says(talk.server, b"229 Extended (|||51210|)\r\n") == b"229 Extended (|||51210|)\r\n"
+    data = Talk(host, "wan", ("198.51.100.77", 40001), ("203.0.113.1", 51210)).connect()
+    assert data.server.own == ("192.168.10.21", 51210)

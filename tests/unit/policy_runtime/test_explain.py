@@ -253,3 +253,17 @@ def test_an_address_is_looked_for_in_the_space_of_who_asks(customers: Policy) ->
     forwarded = one(customers, "wan 198.51.100.9 -> self tcp/80")
     assert " in zone beta by " in steps(forwarded)["destination NAT"]
     assert forwarded["verdict"] == "accept"
+
+
+def test_a_helper_that_reads_the_connection_is_named() -> None:
+    rules = policy("""
+        nat:
+          - {name: files, forward: ftp, at: wan, to: "192.168.10.21:2121"}
+        policy:
+          lan -> wan: [{name: out, accept: [ftp, http]}, {name: odd, accept: tcp/2121, helper: ftp}]
+    """)
+    wanted = "ftp reads it, and lets in what it announces"
+    assert steps(one(rules, "lan 192.168.10.5 -> 1.1.1.1 ftp"))["helper"] == wanted
+    assert steps(one(rules, "lan 192.168.10.5 -> 1.1.1.1 tcp/2121"))["helper"] == wanted
+    assert steps(one(rules, "wan 198.51.100.9 -> self ftp"))["helper"] == wanted
+    assert "helper" not in steps(one(rules, "lan 192.168.10.5 -> 1.1.1.1 http"))
