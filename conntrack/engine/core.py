@@ -145,7 +145,9 @@ class Engine:
         """
         verdict, new, left = self._judge(raw, hook, inbound, outbound, mark, now, verify)
         if mark & USER_MASK and not left & USER_MASK:
-            left |= int(mark & USER_MASK)
+            apart = self._spaces.apart and hook == PREROUTING
+            if not apart or not self._spaces.strays(self._state.trace, mark & USER_MASK):
+                left |= int(mark & USER_MASK)
         return verdict, new, left
 
     def _judge(

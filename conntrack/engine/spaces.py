@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from mypy_extensions import i64
 
 from conntrack.engine.topology import Topology
+from conntrack.engine.trace import Trace
 from conntrack.engine.verdict import OUTPUT
 from conntrack.flow.connection import Direction
 from conntrack.flow.pair import prefixes
@@ -58,6 +59,14 @@ class Spaces:
     def mark(self, zone: i64) -> i64:
         """The mark that packets into a zone get, so that they are routed to it; 0 for none."""
         return self._marks[zone] if 0 <= zone < len(self._marks) else 0
+
+    def strays(self, trace: Trace, mark: i64) -> bool:
+        """Whether the mark of the zone that the last packet came from would lead it astray: where it goes has none."""
+        connection = trace.connection
+        if connection is None or int(mark) not in self._marks:
+            return False
+        zone = i64(connection.zone_out if trace.direction == "original" else connection.zone_in)
+        return zone > SELF and self.mark(zone) == 0
 
     def entrance(self, zone: i64) -> i64:
         """An interface of a zone with a space; 0 for other zones: their routes say."""

@@ -238,6 +238,22 @@ def test_the_rule_s_mark_stays_where_no_zone_has_one() -> None:
     assert connection.mark == 7
 
 
+def test_the_mark_of_where_it_came_from_leads_nothing_astray() -> None:
+    """A customer may use a forward to a host elsewhere, whose address another host has that its mark leads to."""
+    rules = RULES.replace("nat:\n", "nat:\n  - {forward: tcp/8003, at: wan, to: 192.168.10.20, hairpin: alfa}\n")
+    host = gateway(rules.replace("masquerade: beta, from: alfa", "masquerade: lan, from: alfa"))
+    raw = packet("tcp 10.0.0.5:50000 > 203.0.113.1:8003 SYN seq=1")
+    _, _, mark = host.engine.packet(raw, PREROUTING, ALFA, 0, 0x10, host.now)
+    assert mark & 0x0FFF_FFFF == 0
+    _, _, mark = host.engine.packet(packet(SYN), FORWARD, ALFA, WAN, 0x10, host.now)
+    assert mark & 0x0FFF_FFFF == 0x10  # it is routed already; the kernel's errors about it are to find back
+    _, _, mark = host.engine.packet(raw, PREROUTING, ALFA, 0, 0x55, host.now)
+    assert mark & 0x0FFF_FFFF == 0x55  # an administrator's own
+    ping = packet("icmp 10.0.0.5 > 10.0.0.1 echo-request id=7")
+    _, _, mark = host.engine.packet(ping, PREROUTING, ALFA, 0, 0x10, host.now)
+    assert mark & 0x0FFF_FFFF == 0x10
+
+
 def test_sources_are_counted_apart() -> None:
     host = gateway("settings: {per-source: 1}\n" + RULES.lstrip())
     assert port(host.arrive("alfa", SYN)) == "40000"
