@@ -191,9 +191,10 @@ class Manager(Offload):
 
     def _insert(self, batch: list[Prepared], now: float) -> None:
         count = 0
-        if len(self.carried) + len(batch) <= self._capacity:
+        room = self._capacity - len(self.carried)
+        if room > 0:
             try:
-                count = self._maps.insert_many([one.offer for one in batch])
+                count = self._maps.insert_many([one.offer for one in batch[:room]])
             except FastPathError as error:
                 self.figures.failed(error)
         for record, _ in batch[:count]:

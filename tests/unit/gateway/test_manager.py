@@ -235,6 +235,18 @@ def test_full_maps_take_no_more_and_say_so() -> None:
     assert host.manager.figures.full == 1
 
 
+def test_of_many_offers_those_go_in_that_fit() -> None:
+    host = Carrying(room=2)
+    for port in (1024, 1025, 1026):
+        for _ in range(MATURE // 2):
+            host.arrive("lan", f"udp 192.168.10.5:{port} > {SERVER}")
+            host.arrive("wan", f"udp {SERVER} > 203.0.113.1:{port}")
+    host.turn()
+    assert len(host.manager.carried) == 2
+    assert (host.manager.figures.offered, host.manager.figures.full) == (2, 1)
+    assert host.arrive("wan", f"udp {SERVER} > 203.0.113.1:1026") == f"lan udp {SERVER} > 192.168.10.5:1026"
+
+
 def test_a_map_that_refuses_leaves_the_connection_where_it_was() -> None:
     host = Carrying()
     host.maps.broken = True
