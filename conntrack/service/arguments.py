@@ -15,7 +15,7 @@ def packed(text: str) -> bytes:
     """An address as bytes. Refused: it is none."""
     try:
         return inet_pton(AF_INET6 if ":" in text else AF_INET, text)
-    except OSError:
+    except (OSError, ValueError):  # a NUL, half a surrogate pair
         raise Refused(USAGE, f"{text} is no address") from None
 
 

@@ -79,7 +79,7 @@ class Filter:
         build: Callable[[Any], Test] = getattr(self, f"_by_{name}")
         try:
             return build(value)
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, OverflowError) as error:
             raise Refused(USAGE, f"filter {name}: {error}") from None
 
     def _by_address(self, value: Any) -> Test:

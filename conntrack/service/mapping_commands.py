@@ -23,6 +23,8 @@ from conntrack.service.views import Flows
 ADMINISTRATOR: Final = "administrator"
 #: seconds that a mapping lives where the request does not say
 HOUR: Final = 3600
+#: more than a request can mean (RFC 6887 §7.1 has 32 bits for it); what is granted is less (engine/requested.py)
+MOST_SECONDS: Final = 2**32 - 1
 
 
 class MappingCommands:
@@ -76,8 +78,8 @@ class MappingCommands:
             raise Refused(USAGE, str(error)) from None
         if port is None or not 0 < port < 65536 or not 0 <= outside_port < 65536:
             raise Refused(USAGE, "a port is from 1 to 65535")
-        if lifetime is not None and lifetime < 1:
-            raise Refused(USAGE, "`lifetime` is at least one second")
+        if lifetime is not None and not 1 <= lifetime <= MOST_SECONDS:
+            raise Refused(USAGE, f"`lifetime` is from 1 to {MOST_SECONDS} seconds")
         inside = packed(str(arguments.get("address")))
         owner = str(arguments.get("owner") or ADMINISTRATOR)
         wanted = Wanted(protocol, inside, port, float(HOUR if lifetime is None else lifetime), owner)

@@ -41,8 +41,8 @@ class Refused(Exception):
 
 
 def encode(message: Item) -> bytes:
-    """One message as a line."""
-    return json.dumps(message, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
+    """One message as a line. What no UTF-8 can say (half a surrogate pair, from a request) stays JSON's escape."""
+    return json.dumps(message, separators=(",", ":"), ensure_ascii=False).encode(errors="backslashreplace") + b"\n"
 
 
 def error(kind: str, message: str) -> Item:

@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.fuzz.packets import REPAIRED, SEEDS
+from tests.fuzz.requests import lines
 from tests.fuzz.talks import SAID
 from tests.fuzz.targets import Target, targets
 
@@ -35,6 +36,10 @@ def seeds(name: str, folder: Path) -> None:
             for way in (0, 1):
                 said = bytes((1 - way, 2, (number + way) % len(SAID), 0))
                 (folder / f"said-{number}-{way}").write_bytes(bytes((way, 2, number, 0)) + said)
+        return
+    if name == "control":
+        for number, line in enumerate(lines()):
+            (folder / f"asked-{number}").write_bytes(line)
         return
     for number, raw in enumerate(SEEDS):
         (folder / f"seed-{number}").write_bytes(seed(name, raw))

@@ -22,7 +22,7 @@ from conntrack.policy.compile import compile_policy
 from conntrack.policy.load import load_text
 from conntrack.policy.problems import PolicyError
 from conntrack.tracker.registry import Trackers
-from tests.fuzz import talks
+from tests.fuzz import requests, talks
 from tests.fuzz.crossing import nat64
 from tests.fuzz.gateway import engine
 from tests.fuzz.invariants import LONGEST
@@ -139,4 +139,11 @@ def targets() -> dict[str, Target]:
     found |= {
         f"talk-{helper.name()}": partial(talks.through, helper) for helper in HELPERS if talks.can_be_named(helper)
     }
-    return found | {"rules": rules, "capture": capture, "reassembly": reassembly, "engine": engine, "nat64": nat64}
+    return found | {
+        "rules": rules,
+        "control": requests.request,
+        "capture": capture,
+        "reassembly": reassembly,
+        "engine": engine,
+        "nat64": nat64,
+    }

@@ -20,7 +20,7 @@ from conntrack.service.naming import naming
 from conntrack.service.nat_commands import NatCommands
 from conntrack.service.notify import Notifier
 from conntrack.service.port_blocks import PortBlocks
-from conntrack.service.protocol import MISSING, USAGE, Item, Refused
+from conntrack.service.protocol import MISSING, USAGE, Item, Refused, encode, error
 from conntrack.service.reload import Reloader
 from tests.host import Host
 
@@ -229,3 +229,23 @@ def test_explain_asks_the_policy_in_force(scene: Scene) -> None:
 
 def test_status(scene: Scene) -> None:
     assert scene.ask("status") == [{"pid": 1}]
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments"),
+    [
+        ("nat whose", {"address": "\x00", "port": 1}),
+        ("nat whose", {"address": "\ud800", "port": 1}),
+        ("sets", {"holding": "1.2.3.4\x00"}),
+        ("nat map", {"protocol": "tcp", "address": "192.168.10.5", "port": 80, "lifetime": 10**400}),
+        ("flows list", {"filters": {"port": float("inf")}}),
+        ("explain", {"query": "\ud800"}),
+    ],
+)
+def test_what_no_client_of_ours_sends_is_refused_in_words_that_can_be_sent(
+    scene: Scene, command: str, arguments: dict[str, Any]
+) -> None:
+    with pytest.raises(Refused) as refused:
+        scene.ask(command, **arguments)
+    line = encode(error(refused.value.kind, str(refused.value)))
+    assert json.loads(line)["error"]["message"] == str(refused.value)
