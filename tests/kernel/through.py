@@ -23,7 +23,7 @@ from tests.kernel.errors import error, is_error
 from tests.kernel.finish import as_sent, finished, with_ends
 from tests.kernel.oracle import Oracle
 from tests.kernel.passage import Disagreement, Passage, Sequence, View, explained, plain_sums, source_of
-from tests.kernel.translations import gateway
+from tests.kernel.translations import FORWARDED, gateway
 from tests.traces import Trace
 
 
@@ -77,6 +77,8 @@ class Crossing:
             self.agreed += 1
             if words[0] != sequence.scene.client and kernel.elsewhere(own):
                 return None  # a server that begins took a port at random, and each of them its own
+            if self._forwarded():
+                return None  # one of the two has taken a port at random that is forwarded elsewhere
         return None
 
     def _same(
@@ -99,6 +101,11 @@ class Crossing:
         if not chosen and passages[0].where == scene.wire(other):
             self._views[1].arrived[other] = passages[0].left  # to the very TTL what an error will quote
         return passages[0].agrees(passages[1], chosen, name != scene.client)
+
+    def _forwarded(self) -> bool:
+        """Whether the client is known by two different ports, and a forward is about one of them."""
+        seen = {view.seen for view in self._views if view.seen is not None}
+        return len(seen) > 1 and any(port in FORWARDED for _, port in seen)
 
     def smallest(self, found: Disagreement) -> Disagreement:
         """The disagreement without every line that it does not need."""

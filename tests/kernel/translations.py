@@ -36,6 +36,8 @@ COMMANDS = (
     ),
 )
 
+#: the gateway's ports that forwards are about
+FORWARDED = {8443, *range(9000, 9010)}
 NETMAP = {4: ("198.51.100.32/28", "192.168.1.32/28"), 6: ("2001:db8::20/124", "fd00::20/124")}
 
 
