@@ -6,11 +6,14 @@ Lives here: the order of these around a reload. May not live here: the link itse
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Sequence
 from ipaddress import IPv6Network
 
 from conntrack.engine.core import Engine
 from conntrack.engine.exit import Exit
+from conntrack.flow.connection import NAT64
+from conntrack.flow.ending import POLICY
 from conntrack.gateway.queue.base import Queue
 from conntrack.gateway.tunnel.errors import TunnelError
 from conntrack.service.host import Host
@@ -32,10 +35,21 @@ class Crossings:
         return await self._host.lead_out(list(dict.fromkeys([*self._prefixes, *prefixes])))
 
     def take(self, way_out: Exit | None, prefixes: Sequence[IPv6Network]) -> None:
-        """With new rules: the engine sends by the link, or no longer; the queue gives packets that can be sent so."""
+        """With new rules: the engine sends by the link, or no longer; the queue gives packets that can be sent so.
+
+        Connections that have no way out any more end.
+        """
         if prefixes:
             self._queue.segment()
+        elif self._prefixes:
+            self._end_all()
         self._engine.lead_out(way_out if prefixes else None)
+
+    def _end_all(self) -> None:
+        now = time.monotonic()
+        for connection in self._engine.table.snapshot():
+            if connection.status & NAT64:
+                self._engine.end(connection, POLICY, now)
 
     async def narrow(self, prefixes: Sequence[IPv6Network]) -> None:
         """After new rules: what the old ones had goes."""

@@ -156,3 +156,20 @@ def test_prefixes_cover_a_range_exactly(one: int, other: int) -> None:
 def test_addresses_of_packets_that_are_cut_off() -> None:
     assert ends(b"\x45" + bytes(11) + bytes((1, 2, 3, 4, 5, 6, 7, 8))) == (bytes((1, 2, 3, 4)), bytes((5, 6, 7, 8)))
     assert ends(b"\x60" + bytes(19)) == (bytes(16), bytes(16))
+
+
+def test_what_nat64_makes_is_what_leaves() -> None:
+    rules = RULES.replace("nat:", 'nat:\n  - {name: to-ipv4, nat64: "64:ff9b::/96", at: wan, from: [lan]}')
+    policy = compile_policy(load_text(rules, "rules.yaml"), lambda _: pytest.fail("no schedule here"))
+    playback = Playback(policy, {WAN: [address("203.0.113.1")]}, 0.0)
+    went = playback.play(packet("udp [fd10::5]:5000 > [64:ff9b::c633:6409]:53 length=20"), 1.0, True)
+    assert went.passed
+    assert describe(went.raw) == "udp 203.0.113.1:5000 > 198.51.100.9:53"
+    trace = playback.engine.trace
+    assert (trace.verdict, trace.new, trace.direction) == ("accept", True, "original")
+    assert trace.rule is not None
+    came = playback.play(packet("udp 198.51.100.9:53 > 203.0.113.1:5000 length=1400"), 2.0, True)
+    assert came.passed
+    assert came.raw[:1] == b"\x60"
+    refused = playback.play(packet("udp [fd10::5]:5000 > [64:ff9b::a00:1]:53"), 3.0, True)
+    assert (refused.passed, playback.engine.trace.verdict) == (False, "drop")

@@ -10,6 +10,7 @@ from ipaddress import IPv6Network
 import pytest
 
 from conntrack.engine.exit import Exit
+from conntrack.flow.ending import POLICY
 from conntrack.gateway.tunnel.errors import TunnelError
 from conntrack.service.crossings import Crossings
 from tests.host import Host
@@ -38,7 +39,11 @@ def test_around_a_reload_both_prefixes_lead_out() -> None:
 def test_without_prefixes_the_engine_has_no_way_out() -> None:
     linux, queue, host = FakeHost(), FakeQueue(), Host(RULES)
     crossings = Crossings(linux, host.engine, queue, [OLD])
+    host.arrive("lan", ASK)
+    host.arrive("lan", "udp [fd10::5]:5000 > [2001:db8:113::77]:53")
     crossings.take(linux.way_out, [])
+    assert [len(connection.reply.key) for connection in host.engine.table.connections()] == [38]  # the other one stays
+    assert host.engine.counters.ended[POLICY] == 1
     assert host.arrive("lan", ASK) == "drop untranslatable"
     assert queue.segmented == 0
     queue.close()
