@@ -24,6 +24,8 @@ def destination(match: Match, query: Query) -> bytes:
         return b""
     if not may_stand(nat.addresses[0], address):
         return b""
+    if extract(query.source, nat.addresses[0], nat.prefix):  # nobody's address: answers would go round (RFC 6146 §3.5)
+        return b""
     if match.source is not None and not match.source.holds(query.source):
         return b""
     if match.schedule is not None and not is_open(match.schedule, query):

@@ -205,6 +205,10 @@ class TestRefused:
         assert host.arrive("lan", f"udp [fd10::5]:5000 > [{destination}]:53") == "drop untranslatable", why
         assert len(host.engine.table) == 0
 
+    def test_a_source_within_the_prefix(self) -> None:
+        host = Host(RULES)
+        assert host.arrive("lan", f"udp [64:ff9b::c633:6407]:5000 > [{SERVER}]:53") == "drop untranslatable"
+
     def test_a_prefix_of_one_s_own_reaches_private_addresses(self) -> None:
         rules = RULES.replace("64:ff9b::/96", "2001:db8:64::/48").replace("at: wan", "at: guest")
         rules = rules.replace("  lan: {", "  guest: {interfaces: [eth2]}\n  lan: {").replace(
