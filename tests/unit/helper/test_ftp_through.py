@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from scapy.layers.inet import TCP
 
+from conntrack.engine.verdict import OUTPUT
 from conntrack.flow.connection import HELPED, RELATED
-from tests.golden.notation import packet
 from tests.host import LINKS, Host
-from tests.talk import Talk
+from tests.talk import Talk, ip
 
 RULES = """
 version: 1
@@ -316,14 +317,6 @@ class TestLife:
         assert not connection.status & HELPED
 
 
-def test_the_gateway_itself_as_a_client_opens_only_its_own_port() -> None:
-    host = Host(RULES + "  self -> wan: [{accept: ftp}]\n")
-    assert host.send("tcp 203.0.113.1:40000 > 198.51.100.9:21 SYN seq=1").startswith("wan ")
-    assert packet("tcp 203.0.113.1:40000 > 198.51.100.9:21 SYN seq=1")
-    [connection] = host.engine.table.connections()
-    assert connection.status & HELPED
-
-
 class TestRetransmissions:
     """PORT of 10.0.0.5, which grows by five bytes on its way out."""
 
@@ -502,3 +495,37 @@ def test_a_forward_to_another_port_keeps_its_helper() -> None:
     assert talk.says(talk.server, b"229 Extended (|||51210|)\r\n") == b"229 Extended (|||51210|)\r\n"
     data = Talk(host, "wan", ("198.51.100.77", 40001), ("203.0.113.1", 51210)).connect()
     assert data.server.own == ("192.168.10.21", 51210)
+
+
+class TestTheGatewayItself:
+    """As a server, and as a client: what it announces is opened at its own address, to the other side."""
+
+    def segment(self, talk: tuple[tuple[str, int], tuple[str, int]], seq: int, ack: int, data: bytes) -> bytes:
+        (source, sport), (target, dport) = talk
+        return bytes(ip(source, target) / TCP(sport=sport, dport=dport, seq=seq, ack=ack, flags="PA") / data)
+
+    def test_as_a_server(self) -> None:
+        host = Host(RULES + "  lan -> self: [{accept: ftp}]\n")
+        client, own = ("192.168.10.5", 40000), ("192.168.10.1", 21)
+        assert host.arrive("lan", "tcp 192.168.10.5:40000 > 192.168.10.1:21 SYN seq=1000").startswith("self ")
+        assert host.send("tcp 192.168.10.1:21 > 192.168.10.5:40000 SYN+ACK seq=9000 ack=1001").startswith("lan ")
+        host.arrive("lan", "tcp 192.168.10.5:40000 > 192.168.10.1:21 ACK seq=1001 ack=9001")
+        host.cross("lan", self.segment((client, own), 1001, 9001, b"EPSV\r\n"))
+        said = self.segment((own, client), 9001, 1007, b"229 ok (|||51210|)\r\n")
+        assert host.engine.packet(said, OUTPUT, 0, 2, 0, host.now)[1] in (None, said)
+        assert host.arrive("guest", "tcp 192.168.10.5:40001 > 192.168.10.1:51210 SYN seq=1") == "drop no-zone"
+        assert host.arrive("wan", "tcp 192.168.10.5:40001 > 192.168.10.1:51210 SYN seq=1") == "drop no-rule"
+        assert host.arrive("lan", "tcp 192.168.10.5:40001 > 192.168.10.1:51210 SYN seq=1").startswith("self ")
+        host.cross("lan", self.segment((client, own), 1007, 9021, b"PORT 192,168,10,5,19,136\r\n"))
+        assert host.send("tcp 192.168.10.1:20 > 192.168.10.5:5000 SYN seq=1").startswith("lan ")
+
+    def test_as_a_client(self) -> None:
+        host = Host(RULES + "  self -> wan: [{accept: ftp}]\n")
+        own, server = ("203.0.113.1", 40000), ("198.51.100.9", 21)
+        assert host.send("tcp 203.0.113.1:40000 > 198.51.100.9:21 SYN seq=1000").startswith("wan ")
+        host.arrive("wan", "tcp 198.51.100.9:21 > 203.0.113.1:40000 SYN+ACK seq=9000 ack=1001")
+        host.send("tcp 203.0.113.1:40000 > 198.51.100.9:21 ACK seq=1001 ack=9001")
+        said = self.segment((own, server), 1001, 9001, b"PORT 203,0,113,1,19,136\r\n")
+        assert host.engine.packet(said, OUTPUT, 0, 1, 0, host.now)[1] in (None, said)
+        assert host.arrive("wan", "tcp 198.51.100.8:20 > 203.0.113.1:5000 SYN seq=1") == "drop no-rule"
+        assert host.arrive("wan", "tcp 198.51.100.9:20 > 203.0.113.1:5000 SYN seq=1").startswith("self ")
