@@ -14,6 +14,7 @@ from conntrack.gateway.fastpath.holds import FIRST
 from conntrack.gateway.fastpath.manager import FLUSH, GRACE, MATURE
 from conntrack.gateway.fastpath.nexthops import Ways
 from conntrack.tracker.tcp.window import Window
+from tests.talk import Talk
 from tests.unit.gateway.carrying import CLIENT, LAN, OUTSIDE, ROUTER, RULES, SERVER, WAN, Carrying, packed
 
 
@@ -64,6 +65,23 @@ def test_mark_and_dscp_of_the_rule_go_with_it() -> None:
 def test_what_needs_every_packet_is_never_offered(rule: str) -> None:
     host = Carrying(RULES.replace("lan -> wan: accept", f"lan -> wan: [{rule}]"))
     assert not host.is_carried(host.stream())
+
+
+def test_a_data_connection_is_carried_and_the_one_that_announced_it_is_not() -> None:
+    host = Carrying(RULES.replace("lan -> wan: accept", "lan -> wan: [{accept: ftp}]"))
+    control = Talk(host, "lan", (CLIENT.split(":")[0], 40000), (SERVER.split(":")[0], 21)).connect()
+    for _ in range(MATURE):
+        control.says(control.client, b"NOOP\r\n")
+        control.says(control.server, b"200 ok\r\n")
+    control.says(control.client, b"EPSV\r\n")
+    control.says(control.server, b"229 ok (|||5000|)\r\n")
+    data = Talk(host, "lan", (CLIENT.split(":")[0], 40001), (SERVER.split(":")[0], 5000)).connect()
+    for _ in range(MATURE):
+        data.says(data.server, bytes(1000))
+    host.turn()
+    master, child = host.engine.table.connections()
+    assert not host.is_carried(master)
+    assert host.is_carried(child)
 
 
 def test_packets_that_waited_are_judged_without_taking_the_connection_back() -> None:
