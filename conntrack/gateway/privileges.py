@@ -10,8 +10,11 @@ from pathlib import Path
 from typing import Final
 
 _STATUS: Final = Path("/proc/self/status")
-#: linux/capability.h
+# linux/capability.h
 _CAP_NET_ADMIN: Final = 12
+_CAP_SYS_ADMIN: Final = 21
+_CAP_PERFMON: Final = 38
+_CAP_BPF: Final = 39
 
 
 class PrivilegeError(Exception):
@@ -25,6 +28,12 @@ def require(status: Path = _STATUS) -> None:
             "CAP_NET_ADMIN is missing, which packet queues and hook rules take: start as root, "
             "or as a service with AmbientCapabilities=CAP_NET_ADMIN"
         )
+
+
+def may_load_programs(status: Path = _STATUS) -> bool:
+    """Whether this process may put eBPF programs into the kernel."""
+    has = effective(status)
+    return bool(has >> _CAP_SYS_ADMIN & 1 or (has >> _CAP_BPF & 1 and has >> _CAP_PERFMON & 1))
 
 
 def effective(status: Path = _STATUS) -> int:

@@ -26,7 +26,7 @@ BATCH: Final = 64
 TURN: Final = 0.005
 TICK: Final = 0.25
 #: connections ended at one go; more wait for the next turn
-EXPIRE_BUDGET: Final = 250
+EXPIRE_BUDGET: Final = 100
 
 logger = logging.getLogger("pairwall.loop")
 

@@ -14,9 +14,9 @@ from tests.bench.frames import Ends
 from tests.bench.network import OUTSIDE, PHANTOM_CLIENT, PHANTOM_SERVER
 
 #: connections that one client host makes
-_PER_CLIENT: Final = 1000
+PER_CLIENT: Final = 1000
 #: connections that one server host is asked for, each from a port of its own
-_PER_SERVER: Final = 50_000
+PER_SERVER: Final = 50_000
 _OUTSIDE: Final = socket.inet_aton(OUTSIDE)
 _CLIENTS: Final = int.from_bytes(PHANTOM_CLIENT, "big")
 _SERVERS: Final = int.from_bytes(PHANTOM_SERVER, "big")
@@ -24,9 +24,9 @@ _SERVERS: Final = int.from_bytes(PHANTOM_SERVER, "big")
 
 def ends(number: int) -> Ends:
     """The socket pair of a connection. No two towards one server share a port: nobody has to search for a free one."""
-    client = (_CLIENTS + number // _PER_CLIENT).to_bytes(4, "big")
-    server = (_SERVERS + number // _PER_SERVER).to_bytes(4, "big")
-    return Ends(client, 10_000 + number % _PER_SERVER, server, 443)
+    client = (_CLIENTS + number // PER_CLIENT).to_bytes(4, "big")
+    server = (_SERVERS + number // PER_SERVER).to_bytes(4, "big")
+    return Ends(client, 10_000 + number % PER_SERVER, server, 443)
 
 
 def outside(number: int) -> Ends:

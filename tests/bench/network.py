@@ -53,6 +53,7 @@ _SETTINGS: Final[dict[str, tuple[str, ...]]] = {
         f"link set eth0 address {SERVER_MAC.hex(':')} up",
         f"address add {SERVER}/24 dev eth0",
         f"neighbour add {OUTSIDE} lladdr {OUTSIDE_MAC.hex(':')} dev eth0 nud permanent",
+        f"route add 10.9.0.0/24 via {OUTSIDE}",  # where the gateway only forwards
     ),
 }
 

@@ -12,6 +12,9 @@ class Options(NamedTuple):
     """runs: alternating pairs; in one of them, seconds: of HTTP, busy: seconds that a judge of packets is timed, flows:
     new UDP flows.
 
+    injected: packets whose crossing of a gateway is timed; carried: connections of a full fast path; exchanges:
+    requests whose answers are timed.
+
     tables: numbers of connections at which memory is measured; the last is also what table growth compares with 1 k.
     """
 
@@ -20,6 +23,9 @@ class Options(NamedTuple):
     busy: float = 0.5
     flows: int = 100_000
     tables: tuple[int, ...] = (100_000, 1_000_000)
+    injected: int = 300_000
+    carried: int = 100_000
+    exchanges: int = 10_000
 
 
-QUICK = Options(runs=3, seconds=1.0, busy=0.2, flows=20_000, tables=(100_000,))
+QUICK = Options(3, 1.0, 0.2, 20_000, (100_000,), injected=100_000, carried=20_000, exchanges=3000)

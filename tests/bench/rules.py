@@ -15,11 +15,12 @@ QUEUE_LENGTH: Final = 8192
 _PLAIN: Final = """\
 version: 1
 settings:
-  connections: 2000000
+  connections: {connections}
+  fastpath: {fastpath}
   queue: {{backend: {backend}, length: {length}}}
 zones:
-  wan: {{interfaces: [eth0]}}
-  lan: {{interfaces: [eth1]}}
+  wan: {{interfaces: [eth0]{zone}}}
+  lan: {{interfaces: [eth1]{zone}}}
 nat:
   - {{name: internet, masquerade: wan, from: [lan]}}
 policy:
@@ -28,8 +29,14 @@ policy:
 
 
 def plain(backend: str = "auto") -> str:
-    """Masquerade and one rule, as the nftables opponent has them."""
-    return _PLAIN.format(backend=backend, length=QUEUE_LENGTH)
+    """Masquerade and one rule, as the nftables opponent has them; every packet goes through the daemon."""
+    return _PLAIN.format(backend=backend, length=QUEUE_LENGTH, fastpath="off", connections=2_000_000, zone="")
+
+
+def carrying(at_driver: bool = False) -> str:
+    """The same with the fast path, by XDP or by tc alone, and the table's usual limit: the maps are made for it."""
+    zone = ", fastpath: xdp" if at_driver else ""
+    return _PLAIN.format(backend="auto", length=QUEUE_LENGTH, fastpath="tc", connections=262_144, zone=zone)
 
 
 def many(count: int, folder: Path, members: int = 0) -> str:

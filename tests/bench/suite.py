@@ -8,7 +8,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from tests.bench import memory, newconn_tcp, newconn_udp, ready_seconds, rules_growth, slowpath, table_growth, table_pps
+from tests.bench import (
+    ageing,
+    fastpath_bulk,
+    fastpath_cost,
+    fastpath_growth,
+    fastpath_latency,
+    flow_install,
+    memory,
+    newconn_tcp,
+    newconn_udp,
+    ready_seconds,
+    rules_growth,
+    slowpath,
+    table_growth,
+    table_pps,
+)
 from tests.bench.figure import Figure
 from tests.bench.options import Options
 
@@ -31,6 +46,12 @@ ALL: Final = tuple(
         table_pps,
         rules_growth,
         ready_seconds,
+        fastpath_cost,
+        fastpath_growth,
+        fastpath_bulk,
+        fastpath_latency,
+        flow_install,
+        ageing,
     )
 )
 

@@ -9,23 +9,19 @@ Lives here: this measurement. May not live here: the flood, the connections' pac
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from random import Random
 from typing import Final
 
-from conntrack.cli.lab.namespace import Namespace
-from tests.bench import crowd, establish, flood, frames, saturation, window
-from tests.bench.arrivals import Arrivals
+from tests.bench import crowd, establish, flood, procession, saturation
 from tests.bench.figure import Figure, of_pairs, thousands
-from tests.bench.flood import Flood
 from tests.bench.gateway import pairwall
-from tests.bench.network import OUTSIDE_MAC, SERVER_MAC, Network
+from tests.bench.network import Network
 from tests.bench.options import Options
 
 NAMES: Final = ("table_pps_growth",)
 FEW: Final = 1000
 _FRAMES: Final = 50_000
-_CHUNK: Final = 50_000
 
 
 def measure(options: Options) -> list[Figure]:
@@ -46,24 +42,5 @@ def measure(options: Options) -> list[Figure]:
 def crowded(name: str, count: int) -> Iterator[tuple[Network, int]]:
     """A network whose gateway tracks so many established TCP connections, and the daemon's process."""
     with Network(name) as network, flood.pinned(flood.cores()[1]), pairwall(network.gateway) as daemon:
-        for first in range(0, count, _CHUNK):
-            numbers = range(first, min(first + _CHUNK, count))
-            _pass(network.client, network.server, numbers, lambda number: establish.out(crowd.syn(number)))
-            _pass(network.server, network.client, numbers, _answer)
-            _pass(network.client, network.server, numbers, lambda number: establish.out(crowd.ack(number)))
+        procession.open_tcp(network, count)
         yield network, daemon.process.pid
-
-
-def _answer(number: int) -> bytes:
-    return frames.ethernet(OUTSIDE_MAC, SERVER_MAC, crowd.syn_ack(number))
-
-
-def _pass(sender: Namespace, receiver: Namespace, numbers: range, frame: Callable[[int], bytes]) -> None:
-    """One frame of each connection, all through the gateway. BenchError: some did not arrive."""
-    load = [frame(number) for number in numbers]
-    with (
-        Flood(sender, "eth0", load) as generator,
-        Arrivals(receiver, "eth0") as arrivals,
-        flood.pinned(flood.cores()[0]),
-    ):
-        window.send_all(generator, arrivals)

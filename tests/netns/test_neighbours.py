@@ -75,6 +75,18 @@ def test_use_has_the_kernel_look_for_a_neighbour(host: Namespace) -> None:
     other.close()
 
 
+def test_what_is_set_for_good_stays_so(host: Namespace) -> None:
+    """The kernel takes NTF_USE of a permanent entry for an order to find it out."""
+    host.ip(f"neighbour add 192.0.2.9 lladdr {FIRST} dev eth0 nud permanent")
+    listening = Listening(host)
+    listening.neighbours.use(listening.index, FOUR)
+    until(lambda: listening.heard(FOUR) == FIRST, "it is told")
+    listening.neighbours.use(listening.index, FOUR)
+    assert "PERMANENT" in host.run("ip", "neighbour", "show", "192.0.2.9").stdout
+    assert listening.heard(FOUR) == FIRST
+    listening.neighbours.close()
+
+
 def test_what_a_driver_says_of_itself(host: Namespace) -> None:
     """0x3: basic actions and redirecting, which a veth can; 0x4: sending, if its other end does GRO."""
     with host.entered():

@@ -31,12 +31,17 @@ def build(output: Path, sources: Path = SOURCES) -> None:
     """Compiles `sources`/pairwall.bpf.c to the file `output`. subprocess.CalledProcessError: with clang's complaint."""
     with tempfile.TemporaryDirectory() as folder:
         header.write(Path(folder))
-        command = [
-            "clang",
-            *("-O2", "-g", "-target", "bpf", "-mcpu=v3", "-Wall", "-Wextra", "-Werror"),
-            *(f"-I/usr/include/{os.uname().machine}-linux-gnu", f"-I{folder}"),
-            *("-ffile-compilation-dir=.", f"-ffile-prefix-map={sources}=.", f"-ffile-prefix-map={folder}=."),
-            *("-c", str(sources / "pairwall.bpf.c"), "-o", str(output)),
-        ]
-        subprocess.run(command, check=True, capture_output=True, text=True)
-        subprocess.run(["llvm-strip", "-g", str(output)], check=True, capture_output=True, text=True)
+        compile_object(sources / "pairwall.bpf.c", output, f"-I{folder}", f"-ffile-prefix-map={folder}=.")
+
+
+def compile_object(source: Path, output: Path, *options: str) -> None:
+    """Compiles one file of C to a BPF object. subprocess.CalledProcessError: with clang's complaint."""
+    command = [
+        "clang",
+        *("-O2", "-g", "-target", "bpf", "-mcpu=v3", "-Wall", "-Wextra", "-Werror"),
+        *(f"-I/usr/include/{os.uname().machine}-linux-gnu", *options),
+        *("-ffile-compilation-dir=.", f"-ffile-prefix-map={source.parent}=."),
+        *("-c", str(source), "-o", str(output)),
+    ]
+    subprocess.run(command, check=True, capture_output=True, text=True)
+    subprocess.run(["llvm-strip", "-g", str(output)], check=True, capture_output=True, text=True)

@@ -33,8 +33,8 @@ GRACE: Final = 0.2
 #: packets of both directions before it is worth it: a short exchange is over sooner
 MATURE_TCP: Final = 8
 MATURE: Final = 4
-#: offers that one flush puts in, about 2 ms of work; as many again may wait for the next
-FLUSH: Final = 200
+#: offers that one flush puts in, about 3 ms of work: as many as a turn of packets can make
+FLUSH: Final = 512
 _MOST_WAITING: Final = 4096
 _MASK: Final = 0xFFFF_FFFF
 

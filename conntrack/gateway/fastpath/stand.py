@@ -11,11 +11,16 @@ import contextlib
 import logging
 import os
 from pathlib import Path
+from typing import Final
 
+from conntrack.gateway import privileges
 from conntrack.gateway.fastpath import attach, drivers, loader, migration, pins, posts
 from conntrack.gateway.fastpath.errors import FastPathError
 from conntrack.gateway.fastpath.posts import Posts
 from conntrack.gateway.links.snapshot import Link, Snapshot
+
+#: where the unit does without
+_RIGHTS: Final = "systemd/pairwall.service.d/fastpath.conf gives the service both"
 
 logger = logging.getLogger("pairwall.fastpath")
 
@@ -126,6 +131,8 @@ def open_stand(capacity: int, root: Path = pins.ROOT, xdp: bool = False, virtual
 
     xdp: the one for XDP as well. virtual: see Stand.
     """
+    if not privileges.may_load_programs():
+        raise FastPathError("CAP_BPF and CAP_PERFMON are missing", _RIGHTS)
     found = loader.find_object()
     here = pins.made(root)
     held = pins.claimed(here)

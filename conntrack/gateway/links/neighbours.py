@@ -17,9 +17,12 @@ from typing import Final
 
 _GROUP: Final = 0x4  # RTMGRP_NEIGH
 _NEW, _DELETED, _GET = 28, 29, 30  # RTM_NEWNEIGH, RTM_DELNEIGH, RTM_GETNEIGH
+_DONE: Final = 3  # NLMSG_DONE
 _REQUEST, _DUMP, _CREATE, _REPLACE = 0x1, 0x300, 0x400, 0x100
 #: NUD_REACHABLE, STALE, DELAY, PROBE, NOARP, PERMANENT: the address is known
 _KNOWN: Final = 0x02 | 0x04 | 0x08 | 0x10 | 0x40 | 0x80
+#: NUD_NOARP, PERMANENT: nobody is asked for it. NTF_USE takes the latter off (Linux 5.16), and a static entry with it
+_FIXED: Final = 0x40 | 0x80
 _USE: Final = 0x01  # NTF_USE: as if a packet had been sent there
 _DESTINATION, _HARDWARE = 1, 2  # NDA_DST, NDA_LLADDR
 _HEADER: Final = Struct("=IHHII")  # nlmsghdr: length, type, flags, sequence, port
@@ -40,6 +43,8 @@ class Neighbours:
         """lost: called where notifications were lost, before `changed` is called for everything that there is."""
         self._changed = changed
         self._lost = lost
+        self._fixed: set[tuple[int, bytes]] = set()
+        self._asked_for: set[tuple[int, bytes]] | None = set()  # until all that there are have been told; then None
         self._netlink = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
         try:
             self._netlink.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
@@ -65,10 +70,16 @@ class Neighbours:
                 if error.errno != errno.ENOBUFS:
                     raise
                 self._lost()
+                self._asked_for = set()
                 self._ask()
 
     def use(self, interface: int, address: bytes) -> None:
-        """Has the kernel find out, or make sure of, a neighbour's hardware address."""
+        """Has the kernel find out, or make sure of, a neighbour's hardware address; not of one that is set for good."""
+        if self._asked_for is not None:
+            self._asked_for.add((interface, address))
+            return
+        if (interface, address) in self._fixed:
+            return
         family = socket.AF_INET if len(address) == 4 else socket.AF_INET6
         body = _NEIGHBOUR.pack(family, 0, interface, 0, _USE, 0)
         body += _ATTRIBUTE.pack(_ATTRIBUTE.size + len(address), _DESTINATION) + address
@@ -92,6 +103,10 @@ class Neighbours:
             length, kind, *_ = _HEADER.unpack_from(data, at)
             if length < _HEADER.size:
                 return
+            if kind == _DONE and self._asked_for is not None:
+                waiting, self._asked_for = self._asked_for, None
+                for one in waiting:
+                    self.use(*one)
             if kind in (_NEW, _DELETED):
                 self._tell(kind, data[at + _HEADER.size : at + length])
             at += (length + 3) & ~3
@@ -103,8 +118,11 @@ class Neighbours:
         found = attributes(body, _NEIGHBOUR.size)
         hardware = found.get(_HARDWARE, b"")
         known = kind == _NEW and state & _KNOWN and len(hardware) == _ETHERNET
-        if _DESTINATION in found:
-            self._changed(interface, found[_DESTINATION], hardware if known else b"")
+        if _DESTINATION not in found:
+            return
+        here = interface, found[_DESTINATION]
+        (self._fixed.add if known and state & _FIXED else self._fixed.discard)(here)
+        self._changed(*here, hardware if known else b"")
 
 
 def attributes(data: bytes, at: int) -> dict[int, bytes]:

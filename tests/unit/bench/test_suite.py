@@ -18,6 +18,14 @@ NEEDED = [
     "table_growth",
     "rules_growth",
     "ready_seconds",
+    "fastpath_cost_ratio",
+    "fastpath_bulk_ratio",
+    "fastpath_p99_ratio",
+    "fastpath_growth",
+    "flow_install_us",
+    "ageing_100k_ms",
+    "ageing_pause_ms",
+    "xdp_cost_ratio",
 ]
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from conntrack.gateway.privileges import PrivilegeError, effective, require
+from conntrack.gateway.privileges import PrivilegeError, effective, may_load_programs, require
 
 
 @pytest.fixture
@@ -29,3 +29,18 @@ def test_without_it_the_remedy_is_named(status: Path, mask: str) -> None:
 def test_a_file_without_the_line_gives_none(status: Path) -> None:
     status.write_text("Name:\tpairwall\n")
     assert effective(status) == 0
+
+
+@pytest.mark.parametrize(
+    ("mask", "answer"),
+    [
+        ("000001ffffffffff", True),  # root
+        ("0000000000001000", False),  # the unit as it is
+        ("000000c000001000", True),  # with systemd/pairwall.service.d/fastpath.conf
+        ("0000008000001000", False),  # CAP_BPF alone
+        ("0000000000201000", True),  # CAP_SYS_ADMIN, before Linux 5.8
+    ],
+)
+def test_programs_take_two_capabilities_or_the_one_for_everything(status: Path, mask: str, answer: bool) -> None:
+    status.write_text(f"CapEff:\t{mask}\n")
+    assert may_load_programs(status) is answer
