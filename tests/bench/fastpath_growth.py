@@ -34,7 +34,7 @@ def measure(options: Options) -> list[Figure]:
     theirs = [[cost - one for cost, one in zip(side, alone, strict=True)] for side in kernel]
     return [
         of_pairs(NAMES[0], net[1], net[0], _told(options, "carried", net)),
-        of_pairs(NAMES[1], ours[1], ours[0], _told(options, "carried, generator in", ours)),
+        of_pairs(NAMES[1], ours[1], ours[0], _told(options, "carried (generator in)", ours)),
         of_pairs(NAMES[2], theirs[1], theirs[0], _told(options, "in the kernel's conntrack", theirs)),
     ]
 
@@ -47,11 +47,12 @@ def _grow(
     generator: list[float] = []
     costs: list[list[float]] = [[], []]
     with contextlib.ExitStack() as stack:
+        alone = stack.enter_context(crossing("alone"))
         sides = [stack.enter_context(crossing(name)) for name in ("few", "many")]
         for side, size in zip(sides, sizes, strict=True):
             fill(stack, side, size)
         for _ in range(options.runs):
-            generator.append(sides[0].generator_cost(options.injected, FLOWS))
+            generator.append(alone.generator_cost(options.injected, FLOWS))
             for found, side, size in zip(costs, sides, sizes, strict=True):
                 found.append(side.cost(options.injected, size))
     return generator, costs
@@ -77,4 +78,4 @@ def _tracked(stack: contextlib.ExitStack, side: Crossing, count: int) -> None:
 
 def _told(options: Options, where: str, costs: list[list[float]]) -> str:
     few, many = (f"{median(side) * 1e9:.0f}" for side in costs)
-    return f"{FLOWS} connections {where}; {options.carried:,} here: {many} against {few} ns".replace(",", " ", 1)
+    return f"{FLOWS} connections {where}; {options.carried:_} here: {many} against {few} ns".replace("_", " ")
