@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from socket import inet_aton
+from socket import inet_aton, inet_ntoa
 
 from conntrack.nat.deterministic import whose
+from tests import segments
 from tests.host import Host
 from tests.unit.conformance.carrier import DETERMINISTIC, ON_DEMAND, Lines, carrier
 from tests.unit.conformance.office import FULL_CONE, LINKS, MAPPING, RULES, office, outside, port
@@ -14,6 +15,31 @@ from tests.unit.conformance.office import FULL_CONE, LINKS, MAPPING, RULES, offi
 def limited(settings: str) -> Host:
     """The office with other settings."""
     return Host(RULES % "" + f"\nsettings: {settings}\n", LINKS)
+
+
+def request(host: Host, zone: str, source: str, peer: str, ports: tuple[int, int] = (5000, 80)) -> tuple[str, str, int]:
+    """A DCCP-Request: where it leaves (or why not), and from which address and port."""
+    raw = segments.ip(inet_aton(source), inet_aton(peer), 33, segments.dccp(ports, 0, 1))
+    where, came = host.cross(zone, raw, verify=False)
+    return where, inet_ntoa(came[12:16]) if came else "", int.from_bytes(came[20:22], "big")
+
+
+def test_rfc6888_req_1_dccp_has_one_mapping_for_every_peer_as_rfc_5597_wants() -> None:
+    host = office(MAPPING)
+    assert request(host, "lan", "192.168.10.5", "198.51.100.9") == ("wan", "203.0.113.1", 5000)
+    seen = {request(host, "lan", "192.168.10.6", peer) for peer in ("198.51.100.9", "198.51.100.10", "198.51.100.11")}
+    [(zone, address, number)] = seen
+    assert (zone, address) == ("wan", "203.0.113.1")
+    assert number != 5000
+    host.wait(239)  # its §4.5: four minutes, which is as it comes
+    assert len(host.engine.table) == 4
+
+
+def test_rfc6888_req_1_an_unsolicited_dccp_request_is_dropped_or_let_in_as_the_rule_says() -> None:
+    for more, fate in ((MAPPING, "drop no-rule"), (FULL_CONE, "lan")):
+        host = office(more)
+        request(host, "lan", "192.168.10.5", "198.51.100.9")
+        assert request(host, "wan", "198.51.100.77", "203.0.113.1", (7, 5000))[0] == fate
 
 
 def test_rfc6888_req_2_paired_addresses() -> None:
