@@ -166,6 +166,14 @@ class Blocks:
                     return block
         return None
 
+    def count(self) -> dict[bytes, int]:
+        """How many blocks are held, by BlockPlan.key; for people: O(subscribers)."""
+        found: dict[bytes, int] = {}
+        for subscriber in self.subscribers.values():
+            for block in subscriber.blocks:
+                found[block.plan.key] = found.get(block.plan.key, 0) + 1
+        return found
+
     def is_free(self, plan: BlockPlan, address: bytes, low: i64) -> bool:
         """Whether the block that begins with a port is nobody's."""
         shelf = self._shelf(address, plan)

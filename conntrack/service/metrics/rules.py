@@ -40,7 +40,17 @@ class RulesCollector(Collector):
         yield counter("nat_failures", text, ("rule", "kind"), failures)
         text = "Outside ports of a source NAT rule that no connection holds."
         yield gauge("nat_ports_free", text, ("pool", "protocol"), self._free_ports())
+        text = "Port blocks that subscribers of a source NAT rule hold."
+        yield gauge("nat_port_blocks", text, ("pool",), self._blocks())
+        text = "Outside ports that were asked for (`pairwall nat map`)."
+        yield gauge("nat_requested_mappings", text, (), [((), len(self._engine.requests.grants()))])
         yield from self._sets()
+
+    def _blocks(self) -> Iterator[Row]:
+        held = self._engine.ports.blocks.count()
+        for rule in self._engine.policy.nat_rules:
+            if rule.blocks is not None:
+                yield (rule.name,), held.get(rule.blocks.key, 0)
 
     def _free_ports(self) -> Iterator[Row]:
         engine = self._engine

@@ -16,6 +16,7 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
+from conntrack.engine.granting import Wanted
 from conntrack.gateway.queue.base import Tally
 from conntrack.gateway.queue.stats import Stats
 from conntrack.policy.runtime import ACCEPT, Rule
@@ -151,6 +152,16 @@ def test_rules_nat_and_sets() -> None:
     # one IPv4 address on eth0 with 10 000 ports, of which the TCP connection took one
     assert found["pairwall_nat_ports_free", (("pool", "internet"), ("protocol", "tcp"))] == 9_999
     assert not any(name == "pairwall_nat_ports_free" and ("pool", "webshop") in labels for name, labels in found)
+
+
+def test_port_blocks_and_requested_mappings() -> None:
+    host = Host(RULES.replace("ports: 20000-29999", "ports: 20000-29999, port-blocks: {size: 100}"))
+    for last in (5, 6, 6):
+        host.arrive("lan", f"udp 192.168.10.{last}:40000 > 1.1.1.1:53")
+    host.engine.requests.request(Wanted(17, bytes((192, 168, 10, 5)), 40001, 60.0, "test"), host.now)
+    found = samples(generate_latest(registry_of(host)).decode())
+    assert found["pairwall_nat_port_blocks", (("pool", "internet"),)] == 2
+    assert found["pairwall_nat_requested_mappings", ()] == 1
 
 
 def test_health(health: Collector) -> None:
