@@ -1,7 +1,7 @@
-"""SIP over UDP and TCP (RFC 3261): registrations and calls.
+"""SIP over UDP and TCP (RFC 3261): which messages announce something, and when it is over.
 
-Lives here: which messages announce something, and when it is over. May not live here: where things stand in a message
-(message.py, values.py, sdp.py) or how they are rewritten (signalling.py, media.py).
+Lives here: calls, and the order in which a packet is read and rewritten. May not live here: registrations
+(registration.py), where things stand in a message (values.py, sdp.py), how they are rewritten (signalling.py, media.py).
 
 A REGISTER announces its Contact: the registrar may connect there, for as long as it agreed to. An INVITE or its answer,
 an UPDATE, PRACK or ACK with a session description announces the speaker's media ports. BYE, CANCEL or a refusal
@@ -16,38 +16,15 @@ from conntrack.helper.base import Edit, Endpoint, Helper, Memory, Mention, Speec
 from conntrack.helper.message import Message, cseq, cseq_method, read_message
 from conntrack.helper.sip import media, signalling
 from conntrack.helper.sip.grammar import SIP
-from conntrack.helper.sip.kinds import (
-    ANSWER_SECONDS,
-    LONGEST_CALL,
-    LONGEST_REGISTRATION,
-    MEDIA,
-    MOST_MEDIA,
-    MOST_SIGNALLING,
-    REGISTRATION_SECONDS,
-    SIGNALLING,
-)
+from conntrack.helper.sip.kinds import LONGEST_CALL, MEDIA, MOST_MEDIA, MOST_SIGNALLING
 from conntrack.helper.sip.memory import Found, SipMemory
+from conntrack.helper.sip.registration import ContactMention, agreed, registered
 from conntrack.helper.sip.sdp import Session
-from conntrack.helper.sip.values import Contact
 from conntrack.helper.words import Unreadable, number
 from conntrack.packet.header import TCP, UDP
 
 #: requests that may carry a description, and whose answers may
 DESCRIBING: Final = frozenset((b"INVITE", b"UPDATE", b"ACK", b"PRACK"))
-
-
-class ContactMention(Mention):
-    """A Contact of a REGISTER."""
-
-    def __init__(self, protocol: int, contact: Contact) -> None:
-        here = signalling.said(contact.host)
-        super().__init__(protocol, here.address, int(here.port))
-        self.host = contact.host
-        self.kind = SIGNALLING
-        self.permanent = True
-        self.timeout = ANSWER_SECONDS
-        self.group = group_of(here)
-        self.helper = "sip"
 
 
 class SipHelper(Helper):
@@ -122,7 +99,10 @@ def _read(message: Message, speech: Speech, memory: SipMemory) -> list[Mention]:
         session = media.session_of(payload, message)
     memory.found.append(Found(message, session))
     if method == b"REGISTER":
-        return _registered(message, speech, memory) if message.method else _agreed(message, speech, memory)
+        if message.method:
+            return registered(message, speech)
+        agreed(message, speech, memory)
+        return []
     if call:
         _follow(method, call, message, speech, memory)
     return [] if session is None else media.announced(session, speech.speaker.address, call)
@@ -142,39 +122,6 @@ def _follow(method: bytes, call: bytes, message: Message, speech: Speech, memory
         memory.over(call)
         speech.forgets.append(call)
         speech.ends.append(call)
-
-
-def _registered(message: Message, speech: Speech, memory: SipMemory) -> list[Mention]:
-    """A REGISTER: its Contacts at the speaker's address; one that expires at once is taken back."""
-    payload = speech.payload
-    usual = expires(payload, message)
-    found: list[Mention] = []
-    for contact in signalling.contacts(payload, message):
-        if contact.host.address != speech.speaker.address:
-            continue
-        seconds = contact.expires if contact.expires >= 0 else usual
-        mention = ContactMention(int(speech.protocol), contact)
-        if seconds == 0:
-            speech.forgets.append(mention.group)
-        else:
-            found.append(mention)
-    return found
-
-
-def _agreed(message: Message, speech: Speech, memory: SipMemory) -> list[Mention]:
-    """The answer to a REGISTER: names the Contacts that count and for how long (RFC 3261 §10.3, 8)."""
-    if not 200 <= message.status < 300:
-        return []
-    payload = speech.payload
-    usual = expires(payload, message)
-    for contact in signalling.contacts(payload, message):
-        here = signalling.said(contact.host)
-        inside = signalling.outward(contact.host, speech, memory) or here
-        seconds = min(contact.expires, LONGEST_REGISTRATION) if contact.expires >= 0 else usual
-        if inside.address == speech.listener_seen.address:
-            speech.renews.append((group_of(inside), float(seconds)))
-            memory.lasting = max(memory.lasting, float(seconds))
-    return []
 
 
 def _answered(speech: Speech, memory: SipMemory, mentions: list[Mention], answers: list[Endpoint | None]) -> list[Edit]:
@@ -208,20 +155,7 @@ def _resized(payload: bytes, message: Message, edits: list[Edit]) -> list[Edit]:
     return [Edit(start, end, media.number(message.end - message.body + growth))]
 
 
-def expires(payload: bytes, message: Message) -> int:
-    """Seconds that the message's Expires header asks for. Raises Unreadable."""
-    places = message.places(b"expires")
-    if not places:
-        return REGISTRATION_SECONDS
-    return min(number(payload, places[0][0], places[0][1], 2**32 - 1), LONGEST_REGISTRATION)
-
-
 def call_of(payload: bytes, message: Message) -> bytes:
     """The group of a call: its Call-ID; b"" if it is missing or too long."""
     call = message.value(payload, b"call-id")
     return b"call " + call if 0 < len(call) <= LONGEST_CALL else b""
-
-
-def group_of(contact: Endpoint) -> bytes:
-    """The group of a registered Contact."""
-    return b"contact " + contact.address + int(contact.port).to_bytes(2, "big")
