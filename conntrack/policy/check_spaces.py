@@ -26,6 +26,8 @@ def check(references: References) -> None:
     for entry in document.nat:
         if isinstance(entry, Forward | OneToOne):
             _inside(references, entry)
+        elif isinstance(entry, SourceNat) and entry.port_blocks and entry.port_blocks.allocation == "deterministic":
+            _computed(references, entry)
     for name, zone in document.zones.items():
         if zone.says("mark") and not zone.space:
             hint = "add space: too, or mark connections in the rules that accept them"
@@ -49,6 +51,17 @@ def _inside(references: References, entry: Forward | OneToOne) -> None:
             where = " and ".join(f'"{name}"' for name in holders)
             references.report.error(entry.place("to"), f"this address lies in the address space of {where}", hint)
             return
+
+
+def _computed(references: References, entry: SourceNat) -> None:
+    """Ports that follow from the address alone would be the same for all who have it."""
+    document = references.document
+    zones = [document.zones[name] for name in entry.from_ or document.zones if name in document.zones]
+    spaces = {zone.space for zone in zones for span in entry.source.spans if _holds(zone, span)}
+    if len(spaces) > 1:
+        hint = "write an entry for each zone in `from:`, with other outside addresses or ports"
+        place = entry.place("port-blocks", "allocation")
+        references.report.error(place, "hosts of several address spaces would have the same ports", hint)
 
 
 def _holds(zone: Zone, span: Span) -> bool:
