@@ -12,6 +12,7 @@ from typing import Final
 from mypy_extensions import i16, i32, i64
 
 from conntrack.engine.permitted import rule_for, translated
+from conntrack.engine.sources import LETS_IN
 from conntrack.engine.state import State
 from conntrack.flow.connection import (
     ASSURED,
@@ -115,6 +116,8 @@ def _hold(state: State, connection: Connection, now: float) -> None:
     if rule is not None and rule.blocks is not None:
         choice.block = state.blocks.around(connection.original.key, rule.blocks, choice.use.address, choice.port)
     if rule is not None and rule.endpoint_independent:
-        state.ports.map(connection, inside_of(connection.original.key), choice, True, None, now)
+        opens = rule.rule is not None and int(connection.protocol) in LETS_IN
+        inside = inside_of(connection.original.key)
+        state.ports.map(connection, inside, choice, True, rule if opens else None, now)
     else:
         state.ports.hold(connection, choice, now)

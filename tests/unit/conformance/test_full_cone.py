@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from conntrack.engine.adopt import Found
 from tests.host import Host
 
 RULES = """
@@ -126,3 +127,24 @@ def test_a_mapping_lets_in_by_the_zone_that_the_new_rules_name(host: Host) -> No
     assert mapping is not None
     assert mapping.rule is not None
     assert host.engine.policy.zones[mapping.rule.zone].name == "wan"
+
+
+def test_a_connection_that_was_carried_on_without_a_daemon_opens_its_mapping_again(host: Host) -> None:
+    [connection] = host.engine.table.connections()
+    found = Found(1, connection.original.key, connection.reply.key, 2, 1, 0, -1)
+    host.forget()
+    assert host.arrive("wan", "udp 198.51.100.77:9 > 203.0.113.1:5000") == "drop no-rule"
+    assert host.engine.adopt(found, host.now) is not None
+    assert host.arrive("wan", "udp 198.51.100.77:9 > 203.0.113.1:5000").startswith("lan ")
+
+
+def test_a_carried_connection_is_of_its_subscriber_s_block_again() -> None:
+    gateway = Host(RULES.replace("from: lan", "from: lan, port-blocks: {size: 64}"))
+    gateway.arrive("lan", "udp 192.168.10.5:5000 > 198.51.100.9:53")
+    [connection] = gateway.engine.table.connections()
+    found = Found(1, connection.original.key, connection.reply.key, 2, 1, 0, -1)
+    [before] = [block for one in gateway.engine.ports.blocks.subscribers.values() for block in one.blocks]
+    gateway.forget()
+    assert gateway.engine.adopt(found, gateway.now) is not None
+    [after] = [block for one in gateway.engine.ports.blocks.subscribers.values() for block in one.blocks]
+    assert (after.address, after.low, after.subscriber.key) == (before.address, before.low, before.subscriber.key)
