@@ -1,7 +1,7 @@
 """SIP over UDP and TCP (RFC 3261): which messages announce something, and when it is over.
 
 Lives here: calls, and the order in which a packet is read and rewritten. May not live here: registrations
-(registration.py), where things stand in a message (values.py, sdp.py), how they are rewritten (signalling.py, media.py).
+(registration.py), where things stand (values.py, sdp.py), how they are rewritten (signalling.py, media.py).
 
 A REGISTER announces its Contact: the registrar may connect there, for as long as it agreed to. An INVITE or its answer,
 an UPDATE, PRACK or ACK with a session description announces the speaker's media ports. BYE, CANCEL or a refusal
