@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-#: seconds that a timer may differ between two gateways that were asked one after the other
-SLACK = 4
+#: seconds that a timer may differ: how long after the last packet a gateway is asked is a matter of the machine's load
+SLACK = 8
 #: how much must be the same: everything; counters about so, as acknowledgements are a matter of timing; or only the
 #: tuples, replied and assured, as who closes first is one too
 EXACTLY, ABOUT, BY_NAME = range(3)

@@ -71,20 +71,20 @@ class Activity(NamedTuple):
 
 def run(net: Network, host: str, *words: str) -> None:
     """Runs a client; it may well fail, as it does beside the kernel."""
-    getattr(net, host).run(*words, timeout=20)
+    getattr(net, host).run(*words, timeout=40)
 
 
 def curl(host: str, url: str, port: int) -> Callable[[Network], None]:
-    return lambda net: run(net, host, "curl", "-s", "-m", "3", "--local-port", str(port), url)
+    return lambda net: run(net, host, "curl", "-s", "-m", "15", "--local-port", str(port), url)
 
 
 def nmap(port: int, *options: str) -> Callable[[Network], None]:
-    words = ("nmap", "-n", "-Pn", "--max-retries", "0", "-g", str(port), "--host-timeout", "5s", *options, FAR4)
+    words = ("nmap", "-n", "-Pn", "--max-retries", "0", "-g", str(port), "--host-timeout", "20s", *options, FAR4)
     return lambda net: run(net, "client", *words)
 
 
-def dig(address: str, source: str, port: int) -> Callable[[Network], None]:
-    words = ("dig", "+tries=1", "+time=1", "-b", f"{source}#{port}", f"@{address}", "example.org")
+def dig(address: str, source: str, port: int, seconds: int = 10) -> Callable[[Network], None]:
+    words = ("dig", "+tries=1", f"+time={seconds}", "-b", f"{source}#{port}", f"@{address}", "example.org")
     return lambda net: run(net, "client", *words)
 
 
@@ -118,7 +118,7 @@ ACTIVITIES = (
     Activity("hairpin", 41005, curl("client", f"http://{OUTSIDE4}:8080/", 41005), ABOUT),
     Activity("dig", 41010, dig(FAR4, CLIENT4, 41010)),
     Activity("dig over IPv6", 41011, dig(FAR6, CLIENT6, 41011)),
-    Activity("dig to nobody", 41012, dig("203.0.113.78", CLIENT4, 41012)),
+    Activity("dig to nobody", 41012, dig("203.0.113.78", CLIENT4, 41012, 1)),
     Activity("ping", 4101, ping(FAR4, 4101)),
     Activity("ping over IPv6", 4102, ping(FAR6, 4102)),
     Activity("ping in fragments", 4103, ping(FAR4, 4103, "-s", "4000")),

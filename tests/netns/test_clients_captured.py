@@ -64,12 +64,12 @@ def traffic(net: Network, directory: Path) -> None:
         until(lambda: "listening" in iperf3.output(), "iperf3 listens")
         net.client.run("iperf3", "-c", FAR4, "-n", "200K", "-i", "0")
         net.client.run("iperf3", "-u", "-c", FAR4, "-n", "20K", "-i", "0")
-        net.far.run("curl", "-s", "-m", "3", f"http://{OUTSIDE4}:8080/")
-        net.client.run("curl", "-s", "-m", "3", f"http://{OUTSIDE4}:8080/")
+        net.far.run("curl", "-s", "-m", "15", f"http://{OUTSIDE4}:8080/")
+        net.client.run("curl", "-s", "-m", "15", f"http://{OUTSIDE4}:8080/")
         net.client.run("nmap", "-n", "-Pn", "--max-retries", "0", "-sS", "-p", "53,80,81", FAR4)
         for address in (FAR4, FAR6):
-            assert probes.http(net.client, address, 80).startswith("far sees")
-            assert probes.ping(net.client, address, 4000) == "answered"
+            assert probes.http(net.client, address, 80, 15).startswith("far sees")
+            assert probes.ping(net.client, address, 4000, 15) == "answered"
             net.client.run("dig", "+tries=1", "+time=1", f"@{address}", "example.org")
             for kind in ("-U", "-I", "-T"):
                 net.client.run("traceroute", kind, "-n", "-q", "1", "-w", "1", "-m", "4", address)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import socket
 import struct
 
@@ -31,7 +30,7 @@ def backend() -> str:
 
 def udp(host: Namespace, address: str, port: int, group: str = "") -> socket.socket:
     """A socket that may broadcast, and belongs to a group if one is given."""
-    made = host.socket(socket.AF_INET, socket.SOCK_DGRAM, timeout=2)
+    made = host.socket(socket.AF_INET, socket.SOCK_DGRAM, timeout=10)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
     made.bind((address, port))
@@ -49,10 +48,14 @@ def membership(group: str, host: Namespace) -> bytes:
 
 def received(listening: socket.socket) -> bytes:
     """What comes within a moment; b"" for nothing."""
+    patience = listening.gettimeout()
     listening.settimeout(0.4)
-    with contextlib.suppress(TimeoutError):
+    try:
         return listening.recv(100)
-    return b""
+    except TimeoutError:
+        return b""
+    finally:
+        listening.settimeout(patience)
 
 
 @pytest.mark.parametrize(("target", "port"), [(BROADCAST, 137), (SSDP, 1900)])
