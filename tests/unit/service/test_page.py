@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
@@ -152,8 +153,9 @@ def test_a_flood_of_connections_is_closed_unread() -> None:
 def test_a_long_page_lets_others_run() -> None:
     """20 000 samples are a tenth of a second's work; a timer of 1 ms must not wait for all of it."""
 
-    async def scene(server: MetricsPage) -> tuple[int, float]:
+    async def scene(server: MetricsPage) -> tuple[int, float, float]:
         late: list[float] = []
+        begun = time.monotonic()
 
         async def timer() -> None:
             loop = asyncio.get_running_loop()
@@ -166,11 +168,11 @@ def test_a_long_page_lets_others_run() -> None:
         await asyncio.sleep(0)
         body = (await get(server, b"GET /metrics HTTP/1.1\r\n\r\n"))[2]
         ticking.cancel()
-        return body.count("\n"), sorted(late)[len(late) // 2]
+        return body.count("\n"), sorted(late)[len(late) // 2], time.monotonic() - begun
 
-    lines, late = serve(scene, Numbers(20_000))
+    lines, late, whole = serve(scene, Numbers(20_000))
     assert lines == 20_002
-    assert late < 0.02
+    assert late < whole / 5  # a share of the page's own time: a busy machine stretches both
 
 
 def test_a_port_in_use_is_told_with_the_remedy() -> None:
