@@ -60,18 +60,20 @@ class Announcement:
         if answer is None:
             self._state.expectations.refused += 1
             return None
+        before = len(self.made)
         offset: i64 = 0
         while offset < mention.count:
             if not self._expect(mention, offset, answer):
+                self.withdraw(before)
                 return None
             offset += 1
         return answer
 
-    def withdraw(self) -> None:
-        """Takes back what was made."""
-        for expectation in self.made:
+    def withdraw(self, first: int = 0) -> None:
+        """Takes back what was made, from the first-th on."""
+        for expectation in self.made[first:]:
             self._state.unexpect(expectation, self._now)
-        self.made = []
+        del self.made[first:]
 
     def _answer(self, mention: Mention) -> Endpoint | None:
         """Where the listener reaches the endpoint that is mentioned; None: it may not."""
@@ -81,10 +83,11 @@ class Announcement:
             return None
         if not 1 <= mention.count <= MOST_PORTS or not 0 < mention.port <= HIGHEST - mention.count + 1:
             return None
-        if mention.protocol == self._speech.protocol and mention.port == speaker.port and mention.count == 1:
-            return seen  # where this very connection is: the listener reaches it already
-        if mention.port < LOWEST and mention.protocol != GRE:
+        own = mention.protocol == self._speech.protocol and mention.port == speaker.port and mention.count == 1
+        if mention.port < LOWEST and mention.protocol != GRE and (mention.anybody or not own):
             return None
+        if own:
+            return seen  # where this very connection is: the listener reaches it already
         if speaker.address == seen.address:
             return Endpoint(seen.address, int(mention.port))
         port = self._reserve(mention)
