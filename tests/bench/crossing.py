@@ -17,7 +17,7 @@ from tests.bench.network import Network
 
 #: one packet in so many may be lost
 _TOLERATED = 10_000
-_TRIALS = 5
+_TRIALS = 20
 #: parts that the packets of a run are timed in
 _STRETCHES = 5
 
