@@ -13,7 +13,7 @@ from collections.abc import Callable
 from statistics import median
 from typing import Final
 
-from conntrack.cli.lab.namespace import Namespace
+from conntrack.cli.lab.daemon import Daemon
 from tests.bench import flood, gateway, opponents, procession
 from tests.bench.crossing import Crossing, crossing
 from tests.bench.fastpath_cost import EXCHANGES, FLOWS
@@ -22,8 +22,6 @@ from tests.bench.options import Options
 
 NAMES: Final = ("fastpath_growth", "fastpath_growth_with_generator", "fastpath_growth_of_kernel")
 _ROUNDS: Final = 20
-
-Beginning = Callable[[Namespace], contextlib.AbstractContextManager[object]]
 
 
 def measure(options: Options) -> list[Figure]:
@@ -40,7 +38,7 @@ def measure(options: Options) -> list[Figure]:
 
 
 def _grow(
-    options: Options, fill: Callable[[contextlib.ExitStack, Crossing, int], None]
+    options: Options, fill: Callable[[contextlib.ExitStack, Crossing, int], Daemon | None]
 ) -> tuple[list[float], list[list[float]]]:
     """Seconds a packet: of the generator alone, and with few and with many connections, run by run."""
     sizes = (FLOWS, options.carried)
@@ -49,29 +47,37 @@ def _grow(
     with contextlib.ExitStack() as stack:
         alone = stack.enter_context(crossing("alone"))
         sides = [stack.enter_context(crossing(name)) for name in ("few", "many")]
-        for side, size in zip(sides, sizes, strict=True):
-            fill(stack, side, size)
+        many, few = (fill(stack, sides[at], sizes[at]) for at in (1, 0))  # the few last: they must not end meanwhile
         for _ in range(options.runs):
             generator.append(alone.generator_cost(options.injected, FLOWS))
             for found, side, size in zip(costs, sides, sizes, strict=True):
                 found.append(side.cost(options.injected, size))
+        for daemon in (many, few):
+            _check(daemon, options)
     return generator, costs
 
 
-def _crowded(stack: contextlib.ExitStack, side: Crossing, count: int) -> None:
+def _check(daemon: Daemon | None, options: Options) -> None:
+    """BenchError: packets did not go by the fast path, which a connection that has ended no longer has."""
+    passed = gateway.fast(daemon)["packets"] if daemon is not None else options.runs * options.injected
+    if passed < options.runs * options.injected:
+        raise BenchError(f"the fast path has forwarded {passed} packets only: the rest went another way")
+
+
+def _crowded(stack: contextlib.ExitStack, side: Crossing, count: int) -> Daemon:
     """So many connections carried by a daemon."""
     with flood.pinned(flood.cores()[0]):
         daemon = stack.enter_context(gateway.carrying(side.network.gateway))
     procession.open_udp(side.network, count, EXCHANGES)
     for _ in range(_ROUNDS):  # an offer that finds too many waiting is made again at the next packet
         if gateway.fast(daemon)["connections"]["count"] == count:
-            return
+            return daemon
         procession.open_udp(side.network, count)
     raise BenchError(f"not all of {count} connections are carried")
 
 
 def _tracked(stack: contextlib.ExitStack, side: Crossing, count: int) -> None:
-    """So many connections in the kernel's table."""
+    """So many connections in the kernel's table; no daemon."""
     stack.enter_context(opponents.nftables(side.network.gateway))
     procession.open_udp(side.network, count, EXCHANGES)
 
