@@ -21,6 +21,7 @@ from conntrack.cli.lab.network import (
     Network,
 )
 from conntrack.cli.lab.waiting import until
+from conntrack.gateway.tunnel.device import FILE
 from tests.netns.conftest import BASE, Start
 from tests.netns.talk import Talk
 
@@ -31,6 +32,9 @@ OPEN = BASE + ENTRY + "policy:\n  lan -> wan: accept\n"
 ONE_BACKEND = pytest.mark.parametrize("backend", ["netlink"])
 FAR64 = f"{PREFIX}{FAR4}"
 SERVER64 = "64:ff9b::c633:6409"
+
+
+pytestmark = pytest.mark.skipif(not FILE.exists(), reason="this kernel has no TUN devices")
 
 
 @pytest.fixture(autouse=True)
