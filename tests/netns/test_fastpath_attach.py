@@ -111,6 +111,15 @@ def test_a_link_lives_as_long_as_its_descriptor_or_pin(host: Namespace, loaded: 
         adopt(pin)
 
 
+def test_a_link_that_cannot_be_pinned_is_taken_off_again(host: Namespace, loaded: Loaded, tmp_path: Path) -> None:
+    with pytest.raises(FastPathError, match="cannot pin"):
+        attached(host, "tcx", loaded, tmp_path / "no BPF file system" / "link2")
+    assert loaded.xdp is not None
+    with host.entered(), pytest.raises(FastPathError, match="cannot pin"):
+        attach_xdp(loaded.xdp, index(host, "eth0"), tmp_path / "no BPF file system" / "xdp2")
+    assert "xdp" not in host.run("ip", "link", "show", "eth0").stdout
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_interface_that_goes_takes_the_program_along(host: Namespace, loaded: Loaded, pins: Path, kind: str) -> None:
     pin = pins / f"link{index(host, 'eth0')}"

@@ -121,10 +121,7 @@ def attach(program: Program, interface: int, pin: Path | None = None) -> Attachm
         if error.errno not in _OLD_KERNEL:
             raise
         return attach_clsact(program, interface, pin)
-    if pin is not None:
-        pin.unlink(missing_ok=True)
-        syscalls.pin(attached.descriptor, pin)
-    return attached
+    return _kept(attached, pin)
 
 
 def attach_tcx(program: Program, interface: int) -> Link:
@@ -143,10 +140,18 @@ def attach_xdp(program: Program, interface: int, pin: Path | None = None) -> Lin
     if result < 0:
         error = syscalls.failure(f"attach by XDP to interface {interface}", -result)
         raise FastPathError(error.problem, _XDP_REMEDIES.get(-result, error.remedy), -result)
-    attached = Link(result)
+    return _kept(Link(result), pin)
+
+
+def _kept(attached: Link, pin: Path | None) -> Link:
+    """The link, pinned; taken off again where it cannot be: nobody would find it."""
     if pin is not None:
         pin.unlink(missing_ok=True)
-        syscalls.pin(attached.descriptor, pin)
+        try:
+            syscalls.pin(attached.descriptor, pin)
+        except FastPathError:
+            attached.detach()
+            raise
     return attached
 
 
