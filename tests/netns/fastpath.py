@@ -48,6 +48,11 @@ def fast(daemon: Daemon) -> set[int]:
     return {one["original"]["source_port"] for one in flows(daemon) if one["path"] == "fast"}
 
 
+def fast_count(daemon: Daemon) -> int:
+    """How many flows are carried; connections to several ports may have one source port."""
+    return sum(1 for one in flows(daemon) if one["path"] == "fast")
+
+
 def drops(daemon: Daemon) -> dict[str, int]:
     found: dict[str, int] = json.loads(daemon.ask("stats", "-o", "json").stdout)["drops"]
     return found

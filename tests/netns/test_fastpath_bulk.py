@@ -17,7 +17,7 @@ import pytest
 from conntrack.cli.lab.network import SERVER4, SERVER6, Network
 from conntrack.cli.lab.waiting import until
 from conntrack.gateway.fastpath import loader
-from tests.netns.fastpath import Launch, await_carried, drops, fast, flow, flows, status
+from tests.netns.fastpath import Launch, await_carried, drops, fast, fast_count, flow, flows, status
 from tests.netns.talk import Talk, pattern
 from tests.netns.test_gateway_offload import csum_errors
 
@@ -94,7 +94,7 @@ def test_a_thousand_connections_at_once(net: Network, launch: Launch) -> None:
             assert far.recv(20) == said
             far.sendall(said[::-1])
             assert near.recv(20) == said[::-1]
-    until(lambda: len(fast(daemon)) == CONNECTIONS, "all of them are carried")
+    until(lambda: fast_count(daemon) == CONNECTIONS, "all of them are carried")
     assert status(daemon)["connections"]["count"] == CONNECTIONS
     for near, far in pairs:
         near.close()

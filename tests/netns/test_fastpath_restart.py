@@ -19,7 +19,7 @@ from conntrack.cli.lab.network import SERVER4, SERVER6, Network
 from conntrack.cli.lab.process import Process
 from conntrack.cli.lab.waiting import until
 from conntrack.gateway.fastpath import loader, pins
-from tests.netns.fastpath import RULES, Launch, await_carried, carried, drops, fast, flow, flows, status
+from tests.netns.fastpath import RULES, Launch, await_carried, carried, drops, fast_count, flow, flows, status
 from tests.netns.streams import Streams
 from tests.netns.talk import Talk
 
@@ -35,7 +35,7 @@ def test_a_hundred_transfers_outlive_ten_seconds_without_a_daemon(net: Network, 
     talks = [Talk(net.client, SERVER4, 1000 + number, net.server) for number in range(TRANSFERS - 10)]
     talks += [Talk(net.client, SERVER6, 2000 + number, net.server) for number in range(10)]
     with Streams(talks) as streams:
-        until(lambda: len(fast(first)) == TRANSFERS, "all are carried")
+        until(lambda: fast_count(first) == TRANSFERS, "all are carried")
         first.process.signal(signal.SIGKILL)
         first.process.wait(5)
         back = time.monotonic() + GONE
@@ -82,11 +82,11 @@ def test_an_upgrade_loses_no_packet(net: Network, launch: Launch) -> None:
             near.send(b"0")
             far.sendto(b"0", far.recvfrom(9)[1])
             near.recv(9)
-        until(lambda: len(fast(first)) == 1, "it is carried")
+        until(lambda: fast_count(first) == 1, "it is carried")
         with Numbers(near) as numbers:
             first.stop()
             second = launch(rules)
-            until(lambda: len(fast(second)) == 1, "it is carried by the new program")
+            until(lambda: fast_count(second) == 1, "it is carried by the new program")
         arrived = [int(far.recv(9)) for _ in range(numbers.sent)]
     assert arrived == list(range(1, numbers.sent + 1))
     assert numbers.sent > 100
@@ -144,13 +144,13 @@ def test_another_limit_of_connections_loses_none(net: Network, launch: Launch) -
     talks = [Talk(net.client, SERVER4, 1000 + number, net.server) for number in range(20)]
     talks.append(Talk(net.client, SERVER6, 80, net.server))
     with Streams(talks) as streams:
-        until(lambda: len(fast(first)) == len(talks), "all are carried")
+        until(lambda: fast_count(first) == len(talks), "all are carried")
         first.process.signal(signal.SIGKILL)
         first.process.wait(5)
         second = launch(RULES.replace("fastpath: tc", "fastpath: tc, connections: 5000"))
         assert len(flows(second)) == len(talks)
         assert status(second)["connections"]["limit"] == 5000
-        until(lambda: len(fast(second)) == len(talks), "all are carried in the new maps")
+        until(lambda: fast_count(second) == len(talks), "all are carried in the new maps")
         assert streams.drain()
         streams.finish()
     until(lambda: {one["state"] for one in flows(second)} == {"TIME_WAIT"}, "all are closed in order")
