@@ -7,6 +7,7 @@ import json
 import os
 import socket
 import stat
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -179,10 +180,12 @@ def test_others_run_while_a_long_answer_is_made(tmp_path: Path) -> None:
         ticking.cancel()
         return lines
 
+    begun = time.monotonic()
     lines = talk(tmp_path / "c", conversation)
+    whole = time.monotonic() - begun
     assert lines == [{"items": [{"number": 0}]}, {"done": {}}]
     assert len(late) > 5
-    assert sorted(late)[len(late) // 2] < 0.02
+    assert sorted(late)[len(late) // 2] < whole / 5  # a share of the answer's own time: a busy machine stretches both
 
 
 def test_a_client_that_stops_reading_is_dropped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
