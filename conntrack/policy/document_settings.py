@@ -172,9 +172,9 @@ class Settings(Node):
     metrics: Metrics = group(Metrics, "The page for Prometheus.")
     log: Logging = group(Logging, "Where log lines go.")
     fastpath: Literal["auto", "off", "tc"] = Field(
-        "off",
+        "auto",
         description="Whether established connections bypass the daemon, in the kernel: `tc` as eBPF programs at the "
-        "interfaces of zones, `auto` where that works, `off`.",
+        "interfaces of zones, `auto` where the kernel and the daemon's rights allow it, `off`.",
     )
     fastpath_on_exit: Literal["detach", "keep"] = Field(
         "detach",

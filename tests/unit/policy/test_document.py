@@ -189,7 +189,7 @@ def test_settings_have_defaults_by_the_book() -> None:
     settings = Settings()
     assert (settings.on_failure, settings.connections) == ("drop", 262144)
     assert (settings.per_source, settings.per_zone) == (0, {})
-    assert (settings.loose, settings.liberal, settings.fastpath) == (True, False, "off")
+    assert (settings.loose, settings.liberal, settings.fastpath) == (True, False, "auto")
     assert settings.reject_rate == Rate(50, 1, 100)
     assert (settings.queue.backend, settings.queue.number, settings.queue.length) == ("auto", 0, 8192)
     assert settings.metrics.listen == Listen("127.0.0.1", 9469)

@@ -115,13 +115,20 @@ def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
     assert gc.isenabled()
 
 
+def test_without_a_fast_path_what_an_earlier_daemon_left_is_taken_away(scene: Scene) -> None:
+    scene.rules.write_text(RULES.replace("settings:\n", "settings:\n  fastpath: off\n"))
+    assert scene.live() == OK
+    assert "unload" in scene.host.steps
+    assert "fast path" not in scene.host.steps
+
+
 def test_a_life(scene: Scene) -> None:
     assert scene.live() == OK
     assert scene.host.steps == [
         "prepare False",
         "topology",
         "queue auto",
-        "unload",
+        "fast path",  # there is none in a test: all goes on without
         "watch",
         "install",
         "remove",  # hooks go first, so that no packet is sent to nobody
