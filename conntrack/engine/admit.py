@@ -2,7 +2,7 @@
 
 Lives here: that order: opener → zones → expected by a helper? → destination NAT → policy → room → source NAT → table.
 May not live here: the matching of rules (policy/), the choice of ports (nat/), what happens to every packet alike
-(core.py).
+(path.py).
 """
 
 from __future__ import annotations

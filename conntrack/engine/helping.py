@@ -1,6 +1,6 @@
 """A packet of a connection that a helper reads (status HELPED).
 
-Lives here: the order: numbers that the tracker understands → tracker (core.py) → helper → expectations → changed
+Lives here: the order: numbers that the tracker understands → tracker (path.py) → helper → expectations → changed
 bytes → numbers that the receiver understands. May not live here: protocols (helper/), what may be expected
 (announce.py).
 """

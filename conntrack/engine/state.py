@@ -1,7 +1,7 @@
 """What the engine's parts share: table, policy, topology, ports, counters.
 
 Lives here: these references, and the one place where a connection ends or a packet is refused. May not live
-here: the path of a packet (core.py) or of a new connection (admit.py).
+here: the path of a packet (path.py) or of a new connection (admit.py).
 """
 
 from __future__ import annotations

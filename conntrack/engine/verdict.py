@@ -1,6 +1,6 @@
 """What the engine answers, and how a packet mark carries it to the rest of the host.
 
-Lives here: the numbers and bits. May not live here: who sets them (core.py) or who obeys them (gateway/hooks).
+Lives here: the numbers and bits. May not live here: who sets them (path.py) or who obeys them (gateway/hooks).
 """
 
 from typing import Final
