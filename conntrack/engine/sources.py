@@ -64,13 +64,7 @@ class SourceTranslation:
         key: as the packet came; forward: with its destination translated by the rule `nat`; outbound: the interface it
         leaves by, 0 where it was not routed yet.
         """
-        self._choice = None
-        self._open = None
-        self._now = query.now
-        self.plain = b""
-        self.outbound = 0
-        self.quiet = 0
-        self._inside = inside_of(key)
+        self._begin(key, query)
         if nat is not None and nat.kind == NAT64:
             return self._across(nat, key, forward)
         spaces = self._state.spaces
@@ -102,13 +96,7 @@ class SourceTranslation:
 
         One that anybody may begin keeps its source, but for hairpin's.
         """
-        self._choice = None
-        self._open = None
-        self._now = query.now
-        self.plain = b""
-        self.outbound = 0
-        self.quiet = 0
-        self._inside = inside_of(key)
+        self._begin(key, query)
         spaces = self._state.spaces
         if spaces.apart:
             forward = leaving(spaces.of_zone(query.zone_out), forward, query.zone_in, query.zone_out)
@@ -134,6 +122,16 @@ class SourceTranslation:
             self._state.ports.map(connection, self._inside, choice, self._manner != 0, self._open, self._now)
         else:
             self._state.ports.hold(connection, choice, self._now)
+
+    def _begin(self, key: bytes, query: Query) -> None:
+        """Forgets what the connection before this one was given."""
+        self._choice = None
+        self._open = None
+        self._now = query.now
+        self.plain = b""
+        self.outbound = 0
+        self.quiet = 0
+        self._inside = inside_of(key)
 
     def _hairpin(self, nat: NatRule, forward: bytes, asked: bytes, query: Query) -> bytes:
         """From inside to an outside address of an inside host, which sees an outside one, too (RFC 4787 REQ-9)."""

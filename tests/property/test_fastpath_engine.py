@@ -6,7 +6,7 @@ them, around the wrap of sequence numbers, with SACK, of every form that headers
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from time import monotonic
 from typing import cast
 
@@ -141,6 +141,21 @@ def is_carried(twins: Twins, key: bytes) -> bool:
     return found is not None and found[1].status & OFFLOADED != 0
 
 
+def play(twins: Twins, key: bytes, script: Sequence[Segment | Datagram | str | float]) -> None:
+    """The script until the connection ends; then both twins say all that they know."""
+    for step in script:
+        found = twins.pair(key)
+        if found is None:
+            break
+        if isinstance(step, Segment | Datagram):
+            step.arrive(twins, found[0])
+            twins.turn()
+        else:
+            pause(twins, step)
+    pause(twins, "look")
+    pause(twins, "back")
+
+
 @some
 @given(
     st.sampled_from(sorted(STREAMS)),
@@ -155,17 +170,7 @@ def test_tcp(kind: str, begin: int, options: tuple[bytes, bytes], script: list[S
     key = connected(twins, STREAMS[kind], begin, options)
     assert is_carried(twins, key)
     assert twins.carried > 0
-    for step in script:
-        found = twins.pair(key)
-        if found is None:
-            break
-        if isinstance(step, Segment):
-            step.arrive(twins, found[0])
-            twins.turn()
-        else:
-            pause(twins, step)
-    pause(twins, "look")
-    pause(twins, "back")
+    play(twins, key, script)
 
 
 @some
@@ -175,17 +180,7 @@ def test_datagrams(kind: str, script: list[Datagram | str | float]) -> None:
     key = opened(twins, DATAGRAMS[kind])
     assert is_carried(twins, key)
     assert twins.carried > 0
-    for step in script:
-        found = twins.pair(key)
-        if found is None:
-            break
-        if isinstance(step, Datagram):
-            step.arrive(twins, found[0])
-            twins.turn()
-        else:
-            pause(twins, step)
-    pause(twins, "look")
-    pause(twins, "back")
+    play(twins, key, script)
 
 
 GIGABYTE = 1 << 30

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,16 +14,6 @@ from conntrack.packet.header import TCP
 from tests.offload import Bench, built, liberal, why_not
 
 KEY = build(TCP, bytes((10, 0, 0, 1)), bytes((10, 0, 0, 2)), 40000, 443)
-
-
-@pytest.fixture
-def pins(tmp_path: Path) -> Iterator[Path]:
-    """A BPF file system of our own."""
-    if why_not():
-        pytest.skip(why_not())
-    subprocess.run(["mount", "-t", "bpf", "bpf", str(tmp_path)], check=True)
-    yield tmp_path
-    subprocess.run(["umount", str(tmp_path)], check=True)
 
 
 def close(loaded: Loaded) -> None:

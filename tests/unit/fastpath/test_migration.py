@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,20 +15,11 @@ from conntrack.gateway.fastpath.loader import Loaded, load
 from conntrack.packet.header import TCP, UDP
 from tests import segments
 from tests.host import address
-from tests.offload import Bench, built, liberal, why_not
+from tests.offload import Bench, built, liberal
 
 CLIENT, SERVER = address("192.168.10.5"), address("203.0.113.77")
 KEYS = [build(TCP, CLIENT, SERVER, 40000 + number, 443) for number in range(8)]
 STREAM = build(UDP, address("fd10::5"), address("2001:db8::9"), 40000, 53)
-
-
-@pytest.fixture
-def pins(tmp_path: Path) -> Iterator[Path]:
-    if why_not():
-        pytest.skip(why_not())
-    subprocess.run(["mount", "-t", "bpf", "bpf", str(tmp_path)], check=True)
-    yield tmp_path
-    subprocess.run(["umount", str(tmp_path)], check=True)
 
 
 def close(loaded: Loaded) -> None:

@@ -6,6 +6,7 @@
  * the kernel itself can fail, and then the packet is dropped.
  */
 #include <linux/pkt_cls.h>
+#include "find.h"
 #include "xdp.h"
 
 static __always_inline void set_mark(struct __sk_buff *skb, const struct flow *flow)
@@ -17,14 +18,11 @@ static __always_inline void set_mark(struct __sk_buff *skb, const struct flow *f
 static __always_inline int ipv4(struct frame *frame, struct packet *packet)
 {
 	struct key4 key = {};
-	int punt = parse4(frame, packet, &key);
+	struct flow4 *flow;
+	int punt = find4(frame, packet, &key, &flow);
 
 	if (punt)
 		return punt;
-	struct flow4 *flow = bpf_map_lookup_elem(&MAP(flows4), &key);
-
-	if (!flow)
-		return PUNT_MISS;
 	punt = judge(frame, packet, &flow->flow);
 	if (punt)
 		return punt;
@@ -35,14 +33,11 @@ static __always_inline int ipv4(struct frame *frame, struct packet *packet)
 static __always_inline int ipv6(struct frame *frame, struct packet *packet)
 {
 	struct key6 key = {};
-	int punt = parse6(frame, packet, &key);
+	struct flow6 *flow;
+	int punt = find6(frame, packet, &key, &flow);
 
 	if (punt)
 		return punt;
-	struct flow6 *flow = bpf_map_lookup_elem(&MAP(flows6), &key);
-
-	if (!flow)
-		return PUNT_MISS;
 	punt = judge(frame, packet, &flow->flow);
 	if (punt)
 		return punt;

@@ -5,6 +5,7 @@
  * unfinished checksums at this place, and no packet marks.
  */
 #pragma once
+#include "find.h"
 #include "translate.h"
 
 /* The way of a flow's packets, if it is known and the frame is for us: in promiscuous mode others' come in as well. */
@@ -70,14 +71,11 @@ static __always_inline int redirect(struct ethhdr *ether, const struct link *lin
 static __always_inline int xdp4(struct frame *frame, struct packet *packet)
 {
 	struct key4 key = {};
-	int punt = parse4(frame, packet, &key);
+	struct flow4 *flow;
+	int punt = find4(frame, packet, &key, &flow);
 
 	if (punt)
 		return punt;
-	struct flow4 *flow = bpf_map_lookup_elem(&MAP(flows4), &key);
-
-	if (!flow)
-		return PUNT_MISS;
 	struct link *link = link_of(frame, &flow->flow);
 
 	if (!link)
@@ -107,14 +105,11 @@ static __always_inline int xdp4(struct frame *frame, struct packet *packet)
 static __always_inline int xdp6(struct frame *frame, struct packet *packet)
 {
 	struct key6 key = {};
-	int punt = parse6(frame, packet, &key);
+	struct flow6 *flow;
+	int punt = find6(frame, packet, &key, &flow);
 
 	if (punt)
 		return punt;
-	struct flow6 *flow = bpf_map_lookup_elem(&MAP(flows6), &key);
-
-	if (!flow)
-		return PUNT_MISS;
 	struct link *link = link_of(frame, &flow->flow);
 
 	if (!link)
