@@ -2,7 +2,8 @@
 
 Lives here: what can be known of such a connection without its first packet, and its way into the table. May not live
 here: where it was found (gateway/fastpath).
-What is not known: when it began, which rule admitted it (the one that would now does) and what tokens it took.
+What is not known: when it began, which rule admitted it (the one that would now does) and what tokens it took. Of one
+that a helper let in: whose conversation foretold it. That went through the daemon, and ended with it.
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ from typing import Final
 
 from mypy_extensions import i16, i32, i64
 
-from conntrack.engine.permitted import rule_for, translated
+from conntrack.engine.permitted import helping, rule_for, translated
 from conntrack.engine.sources import LETS_IN
 from conntrack.engine.state import State
 from conntrack.flow.connection import (
     ASSURED,
     HAIRPIN,
+    RELATED,
     REWRITE_DESTINATION,
     REWRITE_SOURCE,
     SEEN_REPLY,
@@ -40,7 +42,7 @@ _UNTIL_KNOWN: Final = 30.0
 
 class Found:
     """One carried connection: its identity, both keys, the interfaces that packets of original direction come in and
-    leave by, mark and DSCP (-1: none)."""
+    leave by, mark and DSCP (-1: none). related: a helper let it in."""
 
     def __init__(
         self, identity: int, original: bytes, reply: bytes, inbound: int, outbound: int, mark: int, dscp: int
@@ -52,6 +54,7 @@ class Found:
         self.outbound: i64 = outbound
         self.mark: i64 = mark
         self.dscp: i64 = dscp
+        self.related = False
 
 
 def adopt(state: State, found: Found, now: float) -> Connection | None:
@@ -65,10 +68,12 @@ def adopt(state: State, found: Found, now: float) -> Connection | None:
     install(connection)
     rule = None
     if connection.zone_in > 0 and connection.zone_out > 0:
-        rule = rule_for(state, connection, now)
+        rule = helping(state, connection) if found.related else rule_for(state, connection, now)
     if rule is None or rule.action != ACCEPT:
         return None
     connection.rule = rule
+    if found.related:
+        connection.status |= RELATED
     connection.mark = connection.original.mark = connection.reply.mark = i32(found.mark)
     connection.dscp = i16(found.dscp)
     _begin(state, connection, now)

@@ -47,6 +47,23 @@ def rule_for(state: State, connection: Connection, now: float) -> Rule | None:
     return policy.foresee(translated(state, connection, now), nat)
 
 
+def helping(state: State, connection: Connection) -> Rule | None:
+    """The first rule that accepts and has helpers between the connection's zones, whichever side begins.
+
+    No more can be asked of one that a helper let in when nobody knows its master any longer: its ports are in no rule,
+    and its hosts need not be its master's.
+    """
+    zones = connection.zone_in, connection.zone_out
+    for match in state.policy.considered():
+        rule = match.rule
+        if rule is not None and rule.helped and rule.action == ACCEPT and match.joins(*zones):
+            return rule
+    for nat in state.policy.nat_rules:
+        if nat.rule is not None and nat.rule.helped and nat.zone in zones:
+            return nat.rule
+    return None
+
+
 def translated(state: State, connection: Connection, now: float) -> Query:
     """The query once the destination is translated, as rules and source NAT see it."""
     query = asked(connection, invert(connection.reply.key), now, now + state.wall)

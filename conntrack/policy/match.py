@@ -47,6 +47,10 @@ class Match:
             and (self.rule is None or self.rule.limit is None)
         )
 
+    def joins(self, one: int, other: int) -> bool:
+        """Whether it speaks of connections between two zones, whichever begins."""
+        return (one in self.zones_in and other in self.zones_out) or (other in self.zones_in and one in self.zones_out)
+
 
 def service_key(protocol: i64, port: i64) -> i64:
     """Protocol and destination port (for ICMP type·256 + code, else 0) as one number that orders them."""

@@ -35,8 +35,8 @@ NAMES: Final = (
 _TOLD: Final = ("idle since the last sweep", "each seen since the last sweep", "all of them ending")
 #: seconds until idle UDP connections end, and more
 _LONG: Final = 1000.0
-_MOVED: Final = struct.Struct("=IQQ")
-_MOVED_AT: Final = 28  # last_seen, packets and octets of an entry
+_MOVED: Final = struct.Struct("=IIQ")
+_MOVED_AT: Final = 24  # last_seen, packets and octets of an entry
 
 #: seconds of CPU time, and of the longest pause
 Spent = tuple[float, float]

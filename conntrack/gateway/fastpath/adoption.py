@@ -50,6 +50,7 @@ def _adopt(
     (original, out), (reply, home) = there, back
     dscp = out.tos >> 2 if out.flags & layout.SET_DSCP else -1
     found = Found(out.owner, original, reply, out.inbound, out.outbound, out.mark, dscp)
+    found.related = out.flags & layout.RELATED != 0
     connection = engine.adopt(found, now)
     if connection is None:
         return False

@@ -5,6 +5,8 @@ Lives here: the record, and what a reading of the maps adds to the connection. M
 
 from __future__ import annotations
 
+from typing import Final
+
 from mypy_extensions import i64
 
 from conntrack.engine.counters import Counters
@@ -15,21 +17,30 @@ from conntrack.gateway.fastpath.joining import joined
 from conntrack.gateway.fastpath.nexthops import Way
 from conntrack.tracker.base import Tracker
 
+_MASK: Final = 0xFFFF_FFFF
+
 
 class Side:
-    """One direction: its way, and what its entry had counted when it was last read."""
+    """One direction: its way, and what its entry had counted when it was last read (of packets, 32 bits)."""
 
     __slots__ = ("direction", "octets", "packets", "way")
 
     def __init__(self, direction: Direction, way: Way) -> None:
         self.direction = direction
         self.way = way
-        self.packets: i64 = direction.packets  # entries begin with what was counted before
+        self.packets: i64 = direction.packets & _MASK  # entries begin with what was counted before
         self.octets: i64 = direction.octets
 
-    def read(self, packets: i64, octets: i64, counters: Counters, pair: i64) -> None:
+    def more(self, packets: i64) -> i64:
+        """How many packets are new: none where the reading is an older one.
+
+        Right for fewer than 2³¹ of them: the sweeps of service/fastpath.py are seconds apart.
+        """
+        more: i64 = packets - self.packets & _MASK
+        return more if more < 0x8000_0000 else 0
+
+    def read(self, packets: i64, more: i64, octets: i64, counters: Counters, pair: i64) -> None:
         """Adds what is new to the direction's counters and to the zone pair's."""
-        more: i64 = packets - self.packets
         size: i64 = octets - self.octets
         self.packets = packets
         self.octets = octets
@@ -62,12 +73,13 @@ class Carried:
     def read(self, reply: bool, packets: i64, octets: i64, last_seen: i64, counters: Counters, now: float) -> None:
         """Takes a reading of one direction in; the deadline is left to `reckon`."""
         side = self.reply if reply else self.original
-        if packets <= side.packets:
+        more = side.more(packets)
+        if more == 0:
             return
         connection = self.connection
         zone_in, zone_out = i64(connection.zone_in), i64(connection.zone_out)
         pair: i64 = counters.pair(zone_out, zone_in) if reply else counters.pair(zone_in, zone_out)
-        side.read(packets, octets, counters, pair)
+        side.read(packets, more, octets, counters, pair)
         self.moved = True
         connection.seen = max(connection.seen, now - seconds_since(last_seen, now))
 

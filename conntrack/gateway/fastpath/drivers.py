@@ -1,4 +1,4 @@
-"""At which interfaces XDP is a gain, and why not at the others.
+"""At which interfaces the fast path can stand, at which of them XDP is a gain, and why not at the others.
 
 Lives here: what an interface is and what its driver says of itself (netdev netlink, Linux 6.3). May not live here:
 attaching (attach.py), what is done about a refusal: the tc program carries on (posts.py).
@@ -11,6 +11,7 @@ import sys
 from struct import Struct
 from typing import Final
 
+from conntrack.gateway.fastpath import layout
 from conntrack.gateway.links.neighbours import attributes
 from conntrack.gateway.links.snapshot import Link, Snapshot
 
@@ -37,14 +38,24 @@ _GET_DEVICE, _INTERFACE, _FEATURES = 1, 1, 3
 _TRANSMITS: Final = 4
 
 
+def unfit(link: Link) -> str:
+    """Why no program of ours can stand at an interface; "" where it can."""
+    if not link.ethernet:
+        return "its packets have no Ethernet header"
+    if link.interface > layout.LAST_INTERFACE:
+        return f"its number {link.interface} is over {layout.LAST_INTERFACE}: numbers begin again at a reboot"
+    return ""
+
+
 def refusal(link: Link, snapshot: Snapshot, virtual: bool = False) -> str:
     """Why XDP would hurt at an interface, or miss packets there; "" where it may be tried.
 
     virtual: a veth is taken as well, which tests need and nobody else wants.
     """
     names = {one.interface: one.name for one in snapshot.links}
-    if not link.ethernet:
-        return "its packets have no Ethernet header"
+    why = unfit(link)
+    if why:
+        return why
     if link.kind and not (virtual and link.kind == "veth"):
         return _REASONS.get(link.kind, f"it is a {link.kind} device and no network card")
     if link.above:

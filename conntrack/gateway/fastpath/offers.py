@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from conntrack.engine.core import Engine
 from conntrack.engine.offload import may_carry
-from conntrack.flow.connection import DYING, Connection
+from conntrack.flow.connection import DYING, RELATED, Connection
 from conntrack.gateway.fastpath import coarse, layout
 from conntrack.gateway.fastpath.carried import Carried, destination, leaves
 from conntrack.gateway.fastpath.connections import Offer
@@ -96,6 +96,8 @@ class Offers:
     def _flow(self, connection: Connection, way: Way, inbound: int, link: int, reply: bool) -> layout.Flow:
         direction = connection.reply if reply else connection.original
         flags = layout.REPLY if reply else 0
+        if connection.status & RELATED:
+            flags |= layout.RELATED
         tos = 0
         if connection.dscp >= 0:
             flags |= layout.SET_DSCP
@@ -112,7 +114,7 @@ class Offers:
             int(connection.mark) & _MASK,
             owner=int(connection.identity) & _MASK,
             last_seen=coarse.ticks(connection.seen),
-            packets=int(direction.packets),
+            packets=int(direction.packets) & _MASK,
             octets=int(direction.octets),
             link=link,
         )

@@ -16,11 +16,11 @@ from mypy_extensions import i64
 ALL: Final = -1
 
 # places of fields in an entry (layout.HEAD_FIELDS)
-_OWNER: Final = 12
-_FLAGS: Final = 26
-_LAST_SEEN: Final = 28
-_PACKETS: Final = 32
-_OCTETS: Final = 40
+_OWNER: Final = 8
+_FLAGS: Final = 22
+_LAST_SEEN: Final = 24
+_PACKETS: Final = 28
+_OCTETS: Final = 32
 # from the lowest octet of a 32-bit number in the host's order to the next; of a 64-bit number, to the lower half
 _LOW: Final = 0 if sys.byteorder == "little" else 3
 _UP: Final = 1 if sys.byteorder == "little" else -1
@@ -55,12 +55,12 @@ def last_seen(values: bytes, entry: i64) -> i64:
 
 
 def packets(values: bytes, entry: i64) -> i64:
-    """All that the direction has had."""
-    return _long(values, entry + _PACKETS)
+    """All that the direction has had, 32 bits of it."""
+    return _number(values, entry + _PACKETS)
 
 
 def octets(values: bytes, entry: i64) -> i64:
-    """Likewise."""
+    """All that the direction has had."""
     return _long(values, entry + _OCTETS)
 
 

@@ -1,7 +1,7 @@
 """The programs in the kernel and the interfaces that they stand at.
 
 Lives here: loading, following interfaces that come and go, leaving. May not live here: flows (manager.py), attaching
-(posts.py), which interfaces are any good for XDP (drivers.py).
+(posts.py), which interfaces are any good (drivers.py).
 Everything here may take tens of milliseconds: it has no place in the thread that judges packets.
 """
 
@@ -86,8 +86,9 @@ class Stand:
     def follow(self, snapshot: Snapshot, names: set[str], by_xdp: frozenset[str] = frozenset()) -> frozenset[int]:
         """Stands at the interfaces of these names and at no others; returns which. by_xdp: names that want XDP too."""
         wanted = [link for link in snapshot.links if link.name in names]
-        refused = {link.name: "its packets have no Ethernet header" for link in wanted if not link.ethernet}
-        self.refusals = refused | self._tc.stand_at({link.interface: link.name for link in wanted if link.ethernet})
+        refused = {link.name: drivers.unfit(link) for link in wanted}
+        fit = {link.interface: link.name for link in wanted if not refused[link.name]}
+        self.refusals = {name: why for name, why in refused.items() if why} | self._tc.stand_at(fit)
         self._follow_xdp(snapshot, [link for link in wanted if link.name in by_xdp])
         self._seen = snapshot
         self.look_again()

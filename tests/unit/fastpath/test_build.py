@@ -38,7 +38,7 @@ def test_a_struct_that_differs_from_pythons_does_not_compile(tmp_path: Path) -> 
     sources = tmp_path / "bpf"
     shutil.copytree(build.SOURCES, sources)
     maps = sources / "maps.h"
-    maps.write_text(maps.read_text().replace("__u32 outbound, inbound;", "__u32 inbound, outbound;"))
+    maps.write_text(maps.read_text().replace("__u16 outbound, inbound;", "__u16 inbound, outbound;"))
     with pytest.raises(subprocess.CalledProcessError) as caught:
         build.build(tmp_path / "made.o", sources)
     assert "flow.outbound" in caught.value.stderr

@@ -80,7 +80,7 @@ def test_a_package_built_without_clang_says_so(monkeypatch: pytest.MonkeyPatch, 
 
 def test_shapes_have_room_for_both_directions() -> None:
     shapes = expected(100)
-    assert shapes["flows4"] == (layout.map_name("flows4"), 16, 64, 200)
+    assert shapes["flows4"] == (layout.map_name("flows4"), 16, 56, 200)
     assert shapes["tcp"] == (layout.map_name("tcp"), 4, 64, 100)
 
 

@@ -18,14 +18,14 @@ def entry(last_seen: int = 0, family: int = 4, **fields: int) -> bytes:
 
 @pytest.mark.parametrize("family", [4, 6])
 def test_every_field_is_read_where_the_program_writes_it(family: int) -> None:
-    first = entry(0x0102_0304, family, owner=0xFEDC_BA98, flags=layout.REPLY, packets=1 << 40 | 7, octets=(1 << 63) - 5)
+    first = entry(0x0102_0304, family, owner=0xFEDC_BA98, flags=layout.REPLY, packets=1 << 31 | 7, octets=(1 << 63) - 5)
     second = entry(0xFFFF_FFFF, family, owner=1, packets=2, octets=3)
     at = len(first)
     assert [
         (one(first + second, place))
         for place in (0, at)
         for one in (readings.owner, readings.flags, readings.last_seen, readings.packets, readings.octets)
-    ] == [0xFEDC_BA98, layout.REPLY, 0x0102_0304, 1 << 40 | 7, (1 << 63) - 5, 1, 0, 0xFFFF_FFFF, 2, 3]
+    ] == [0xFEDC_BA98, layout.REPLY, 0x0102_0304, 1 << 31 | 7, (1 << 63) - 5, 1, 0, 0xFFFF_FFFF, 2, 3]
 
 
 @pytest.mark.parametrize("since", [5, 0x7FFF_FFFF, 0x8000_0000, 0xFFFF_FFFE, 0x0102_0304])

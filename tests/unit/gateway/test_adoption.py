@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import cast
 
-from conntrack.flow.connection import ASSURED, HAIRPIN, OFFLOADED, SEEN_REPLY, SOURCE_NAT
+import pytest
+
+from conntrack.flow.connection import ASSURED, HAIRPIN, OFFLOADED, RELATED, SEEN_REPLY, SOURCE_NAT, Connection
 from conntrack.gateway.fastpath.adoption import adopt_all
 from conntrack.gateway.fastpath.handover import state_of
+from conntrack.policy.runtime import Rule
 from conntrack.tracker.tcp.window import Window
+from tests.talk import Talk
 from tests.unit.gateway.carrying import CLIENT, OUTSIDE, RULES, SERVER, Carrying
 
 
@@ -122,3 +126,71 @@ def test_hairpin_crosses_twice_again() -> None:
     connection = after.only()
     assert connection.status & HAIRPIN
     assert len(after.engine.table.halves) == 2
+
+
+FTP = RULES.replace("lan -> wan: accept", "lan -> wan: [{name: ftp, accept: ftp, mark: 7}]")
+
+
+def passive_data(host: Carrying) -> Connection:
+    """A file on its way by FTP, in a connection that only the helper lets in; carried."""
+    client, server = ("192.168.10.5", 40000), ("198.51.100.9", 21)
+    control = Talk(host, "lan", client, server).connect()
+    control.says(control.client, b"EPSV\r\n")
+    control.says(control.server, b"229 passive (|||5000|)\r\n")
+    data = Talk(host, "lan", ("192.168.10.5", 40001), ("198.51.100.9", 5000)).connect()
+    for _ in range(4):
+        data.says(data.server, b"file")
+        data.says(data.client, b"!")
+    host.turn()
+    [carried] = [one for one in host.engine.table.connections() if one.status & OFFLOADED]
+    assert carried.status & RELATED
+    return carried
+
+
+def test_what_a_helper_let_in_goes_on_by_a_rule_that_has_helpers() -> None:
+    before = Carrying(FTP)
+    old = passive_data(before)
+    after = killed_and_started(before, FTP)
+    connection = after.only()
+    assert after.is_carried(connection)
+    assert connection.status == old.status
+    assert (connection.original.key, connection.reply.key, connection.mark) == (old.original.key, old.reply.key, 7)
+    assert isinstance(connection.rule, Rule)
+    assert connection.rule.name == "ftp"
+    assert after.engine.permitted(connection, after.now)
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        RULES.replace("lan -> wan: accept", "lan -> wan: [{accept: [tcp/21]}]"),  # read by nobody
+        RULES.replace("lan -> wan: accept", "lan -> wan: [{drop: ftp}]"),
+        RULES.replace("lan -> wan: accept", "lan -> lan: [{accept: ftp}]"),  # between other zones
+    ],
+)
+def test_what_a_helper_let_in_ends_where_no_rule_has_helpers_any_more(rules: str) -> None:
+    before = Carrying(FTP)
+    passive_data(before)
+    after = killed_and_started(before, rules)
+    assert len(after.engine.table) == 0
+    assert not after.maps.flows
+
+
+def test_active_ftp_into_a_forwarded_server_goes_on_by_the_forward() -> None:
+    """The server begins the connection: the way is the forward's own in reverse."""
+    rules = RULES.replace("nat:\n", "nat:\n  - {name: files, forward: ftp, at: wan, to: 192.168.10.21}\n").replace(
+        "lan -> wan: accept", "lan -> wan: drop"
+    )
+    before = Carrying(rules)
+    control = Talk(before, "wan", ("198.51.100.9", 40000), ("203.0.113.1", 21)).connect()
+    control.says(control.client, b"EPRT |1|198.51.100.9|5000|\r\n")
+    data = Talk(before, "lan", ("192.168.10.21", 20), ("198.51.100.9", 5000)).connect()
+    for _ in range(4):
+        data.says(data.client, b"file")
+        data.says(data.server, b"!")
+    before.turn()
+    [old] = [one for one in before.engine.table.connections() if one.status & OFFLOADED]
+    connection = killed_and_started(before, rules).only()
+    assert (connection.status, connection.original.key) == (old.status, old.original.key)
+    assert isinstance(connection.rule, Rule)
+    assert connection.rule.name == "files"

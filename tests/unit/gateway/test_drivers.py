@@ -29,10 +29,17 @@ def test_a_card_is_tried() -> None:
         (Link(2, "bond0", True, kind="bond"), "a bond device"),
         (Link(2, "eth0.7", True, kind="vlan", below=1), "a vlan device"),
         (Link(2, "wg0", True, ethernet=False, kind="wireguard"), "no Ethernet header"),
+        (Link(65536, "eth9", True), "its number 65536 is over 65535"),
     ],
 )
 def test_what_is_no_card_is_refused(link: Link, words: str) -> None:
     assert words in why(link)
+
+
+def test_whatever_has_an_ethernet_header_and_a_number_of_sixteen_bits_is_fit_for_tc() -> None:
+    assert [drivers.unfit(link) for link in (CARD, VETH, BRIDGE, Link(65535, "eth9", True))] == ["", "", "", ""]
+    assert "no Ethernet header" in drivers.unfit(Link(2, "wg0", True, ethernet=False, kind="wireguard"))
+    assert "over 65535" in drivers.unfit(Link(65536, "veth9", True, kind="veth"))
 
 
 def test_a_port_of_a_bridge_belongs_to_the_bridge() -> None:

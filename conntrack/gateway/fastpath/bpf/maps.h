@@ -35,14 +35,14 @@ struct key6 {
 
 /* What entries of both families begin with. */
 struct flow {
-	__u32 outbound, inbound;
+	__u16 outbound, inbound;
 	__u32 slot, owner;
 	__u32 mark;
 	__u16 generation, link;
 	__u16 mtu;
 	__u8 flags, tos;
-	__u32 last_seen;
-	__u64 packets, octets;
+	__u32 last_seen, packets;
+	__u64 octets;
 };
 
 struct flow4 {
