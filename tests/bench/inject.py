@@ -142,14 +142,14 @@ def _ksoftirqd(core: int) -> Path:
 
 
 @functools.cache
-def built() -> Path:
-    """The object, compiled once in this process. BenchError: with clang's complaint."""
+def built(source: Path = SOURCE) -> Path:
+    """An object, compiled once in this process. BenchError: with clang's complaint."""
     folder = Path(tempfile.mkdtemp(prefix="pairwall-bench-"))
-    output = folder / "generator.bpf.o"
+    output = folder / f"{source.stem}.o"
     try:
-        build.compile_object(SOURCE, output)
+        build.compile_object(source, output)
     except (OSError, subprocess.CalledProcessError) as error:
-        raise BenchError(f"the generator cannot be compiled: {getattr(error, 'stderr', '') or error}") from error
+        raise BenchError(f"{source.name} cannot be compiled: {getattr(error, 'stderr', '') or error}") from error
     return output
 
 

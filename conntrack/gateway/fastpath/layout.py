@@ -51,8 +51,8 @@ HEAD_FIELDS: Final[Fields] = (
     ("packets", "I"),  # as on the wire: each segment of a GSO packet is one; begins again at 2³²
     ("octets", "Q"),  # of whole IP packets, likewise
 )
-#: IPv4: 56 bytes. With the key, and 56 more of the kernel's before it, that is 128: two cache lines, of which the entry is
-#: one. For a single byte more its allocator would take 192
+#: IPv4: 56 bytes. With the key, and 56 more of the kernel's before it, that is 128: two cache lines, of which the entry
+#: is in one. For a single byte more its allocator would take 192
 FLOW4_FIELDS: Final[Fields] = (*HEAD_FIELDS, ("pair", "12s"), ("next_hop", "4s"))
 #: IPv6: 96 bytes, with all that 192; for a byte more it would be 256
 FLOW6_FIELDS: Final[Fields] = (*HEAD_FIELDS, ("pair", "36s"), ("next_hop", "16s"), ("", "4x"))
