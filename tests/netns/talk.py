@@ -69,10 +69,9 @@ class Talk:
 
 
 def resent(host: Namespace) -> int:
-    """Bytes of payload that a host's TCP has sent again, at most: on a busy machine some are late without being lost."""
-    head, numbers = [
-        line.split() for line in host.run("cat", "/proc/net/snmp").stdout.splitlines() if line[:4] == "Tcp:"
-    ]
+    """Bytes of payload that a host's TCP has sent again, at most: on a busy machine some are late and not lost."""
+    lines = host.run("cat", "/proc/net/snmp").stdout.splitlines()
+    head, numbers = [line.split() for line in lines if line.startswith("Tcp:")]
     return 1460 * int(numbers[head.index("RetransSegs")])
 
 
