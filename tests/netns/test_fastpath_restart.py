@@ -57,6 +57,35 @@ def test_a_hundred_transfers_outlive_ten_seconds_without_a_daemon(net: Network, 
     assert drops(second) == {}
 
 
+def test_a_file_on_its_way_by_ftp_outlives_the_daemon(net: Network, launch: Launch) -> None:
+    """No rule knows the port of its data connection: only the helper, which read the control connection, did."""
+    rules = RULES.replace("lan -> wan: accept", "lan -> wan: [{name: files, accept: ftp}]")
+    assert rules != RULES
+    first = launch(rules)
+    with Talk(net.client, SERVER4, 21, net.server) as control:
+        say(control.near, control.far, b"EPSV\r\n")
+        say(control.far, control.near, b"229 passive (|||5000|)\r\n")
+        data = Talk(net.client, SERVER4, 5000, net.server)
+        with Streams([data]) as streams:
+            until(lambda: fast_count(first) == 1, "it is carried")
+            first.process.signal(signal.SIGKILL)
+            first.process.wait(5)
+            second = launch(rules)
+            found = flow(second, data.port)
+            assert (found["path"], found["rule"].split()[0]) == ("fast", "files")
+            assert streams.drain()
+            assert streams.trouble == []
+            streams.finish()
+        assert probes.tcp(net.client, SERVER4, 5000, timeout=1) == probes.TIMEOUT
+        say(control.near, control.far, b"NOOP\r\n")
+        say(control.far, control.near, b"200 still here\r\n")
+
+
+def say(speaker: socket.socket, listener: socket.socket, line: bytes) -> None:
+    speaker.sendall(line)
+    assert listener.recv(100) == line
+
+
 def test_new_connections_pass_meanwhile_where_the_rules_say_bypass(net: Network, launch: Launch) -> None:
     daemon = launch(RULES.replace("fastpath: tc", "fastpath: tc, on-failure: bypass"))
     with Talk(net.client, SERVER4, 80, net.server) as talk:
