@@ -22,6 +22,7 @@ from conntrack.engine.verdict import DONE, DROP, FORWARD, HALF, HOLD, OUTPUT, PR
 from conntrack.packet import reason
 from conntrack.policy.compile import compile_policy
 from conntrack.policy.load import load_text
+from conntrack.policy.policy import Policy
 from conntrack.policy.runtime import REDIRECT, SOURCE_NAT
 from tests.golden.notation import describe, packet
 
@@ -117,10 +118,10 @@ class Host:
             found.append("drop" if verdict == DROP else "reject " + ANSWERS[(mark & REJECT_MASK) >> 28])
         return found
 
-    def forget(self) -> None:
-        """Begins anew, as if nothing had ever happened."""
+    def forget(self, policy: Policy | None = None) -> None:
+        """Begins anew, as if nothing had ever happened; under other rules if they are given."""
         self.now = 1000.0
-        self.engine = Engine(self.engine.policy, self.topology, Random(1))
+        self.engine = Engine(policy or self.engine.policy, self.topology, Random(1))
         self.tunnel = Tunnel()
         self.engine.lead_out(self.tunnel)
         self._held = []

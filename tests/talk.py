@@ -2,19 +2,24 @@
 
 Each end numbers its own stream from its own first number, and knows the other only by the packets that come: so
 whatever the gateway changes on the way, the numbers must fit at both ends, or an assertion says where they did not.
-Packets are made and read by scapy; every packet that arrives must have right checksums.
+Segments are written and read with struct, since fuzzing makes a great many; nothing of the package under test has a
+hand in it. Every packet that arrives must have right checksums.
 """
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from typing import Any
 
-from scapy.layers.inet import IP, TCP, UDP
+from scapy.layers.inet import IP
 from scapy.layers.inet6 import IPv6
 
+from tests import segments
 from tests.golden.notation import describe
-from tests.host import Host
+from tests.host import Host, address
+from tests.kernel.finish import ends, plain, protocol_of, right_checksums, transport_of
 
 FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
 
@@ -25,14 +30,43 @@ def layer(raw: bytes) -> Any:
     return IP(raw) if raw[0] >> 4 == 4 else IPv6(raw)
 
 
-def ip(source: str, target: str) -> Any:
-    """An IP header."""
-    return IPv6(src=source, dst=target) if ":" in source else IP(src=source, dst=target)
-
-
 def datagram(source: tuple[str, int], target: tuple[str, int], payload: bytes) -> bytes:
     """A UDP packet."""
-    return bytes(ip(source[0], target[0]) / UDP(sport=source[1], dport=target[1]) / payload)
+    return _sent(source, target, 17, segments.udp((source[1], target[1]), payload, checksum=1))
+
+
+def tcp_packet(source: tuple[str, int], target: tuple[str, int], segment: bytes) -> bytes:
+    """A TCP packet around a segment, with right checksums."""
+    return _sent(source, target, 6, segment)
+
+
+def _sent(source: tuple[str, int], target: tuple[str, int], protocol: int, transport: bytes) -> bytes:
+    return segments.checked(segments.ip(address(source[0]), address(target[0]), protocol, transport))
+
+
+class Arrived:
+    """A TCP packet as a stack reads it; its checksums must be right."""
+
+    def __init__(self, raw: bytes) -> None:
+        assert plain(raw), describe(raw)
+        assert protocol_of(raw) == 6, describe(raw)
+        assert right_checksums(raw), describe(raw)
+        start = transport_of(raw)
+        source, target = (str(ip_address(end)) for end in ends(raw))
+        sport, dport, self.seq, self.ack, words, self.flags = struct.unpack_from(">HHIIBB", raw, start)
+        self.source, self.target = (source, sport), (target, dport)
+        end = start + (words >> 4) * 4
+        self.options, self.data = raw[start + 20 : end], raw[end:]
+
+    def sacked(self) -> list[tuple[int, int]]:
+        """The blocks that its SACK option says (RFC 2018 §3)."""
+        at = 0
+        while at < len(self.options) and self.options[at]:
+            size = 1 if self.options[at] == 1 else self.options[at + 1]
+            if self.options[at] == 5:
+                return list(struct.iter_unpack(">II", self.options[at + 2 : at + size]))
+            at += size
+        return []
 
 
 @dataclass
@@ -54,22 +88,18 @@ class End:
         """The sequence number of a place in its stream."""
         return (self.first + place) % 2**32
 
-    def segment(self, flags: int, data: bytes = b"", at: int | None = None, options: list[Any] | None = None) -> bytes:
+    def segment(
+        self, flags: int, data: bytes = b"", at: int | None = None, sacks: list[tuple[int, int]] | None = None
+    ) -> bytes:
         """A segment with the data at a place of its stream, or next."""
         place = self.sent if at is None else at
-        ack = (self.peer_first + self.got) % 2**32 if flags & ACK else 0
-        head = TCP(
-            sport=self.own[1],
-            dport=self.peer[1],
-            seq=self.number(place),
-            ack=ack,
-            flags=flags,
-            window=60000,
-            options=options or [],
-        )
+        ack = self.peer_first + self.got if flags & ACK else 0
+        options = segments.sack(sacks) if sacks else b""
         if at is None:
             self.sent += len(data) + (1 if flags & (SYN | FIN) else 0)
-        return bytes(ip(self.own[0], self.peer[0]) / head / data)
+        ports = (self.own[1], self.peer[1])
+        segment = segments.tcp(ports, self.number(place), ack, flags, 60000, options, data)
+        return tcp_packet(self.own, self.peer, segment)
 
 
 class Talk:
@@ -86,8 +116,8 @@ class Talk:
         """The handshake."""
         zone, raw = self.host.cross(self.client.zone, self.client.segment(SYN))
         assert raw, zone
-        syn = layer(raw)
-        self.server = End(zone, (syn.dst, syn[TCP].dport), (syn.src, syn[TCP].sport), 9000, peer_first=syn[TCP].seq)
+        syn = Arrived(raw)
+        self.server = End(zone, syn.target, syn.source, 9000, peer_first=syn.seq)
         self.server.got = 1
         self.deliver(self.server, self.server.segment(SYN | ACK))
         self.deliver(self.client, self.client.segment(ACK))
@@ -118,14 +148,13 @@ class Talk:
         other = self.other(end)
         assert out, f"{zone}: {describe(raw)}"
         assert zone == other.zone
-        packet = layer(out)
-        assert ((packet.src, packet[TCP].sport), (packet.dst, packet[TCP].dport)) == (other.peer, other.own)
-        return self.arrive(other, packet[TCP])
+        segment = Arrived(out)
+        assert (segment.source, segment.target) == (other.peer, other.own)
+        return self.arrive(other, segment)
 
-    def arrive(self, end: End, segment: Any) -> bytes:
+    def arrive(self, end: End, segment: Arrived) -> bytes:
         """What a stack does with a segment."""
-        data = bytes(segment.payload)
-        flags = int(segment.flags)
+        data, flags = segment.data, segment.flags
         if flags & SYN:
             end.peer_first, end.got = segment.seq, 1
             end.acked = 1
@@ -140,10 +169,5 @@ class Talk:
         if flags & ACK:
             end.acked = (segment.ack - end.first) % 2**32
             assert end.acked <= end.sent, "acknowledges what was never sent"
-        end.sacked = [edges for name, value in segment.options if name == "SAck" for edges in pairs(value)]
+        end.sacked = segment.sacked()
         return data
-
-
-def pairs(edges: tuple[int, ...]) -> list[tuple[int, int]]:
-    """SACK blocks of a flat list of edges."""
-    return list(zip(edges[::2], edges[1::2], strict=True))

@@ -5,9 +5,6 @@ Lives here: its gateway, its seeds, what must hold. May not live here: who makes
 
 from __future__ import annotations
 
-from random import Random
-
-from conntrack.engine.core import Engine
 from conntrack.packet.header import Packet
 from conntrack.packet.parse import parse
 from tests.fuzz.invariants import whole
@@ -52,9 +49,7 @@ def nat64(data: bytes) -> None:
     version, every half-made packet belongs to a connection, and in the end nothing is left of any of it.
     """
     host = _HOST
-    host.now = 1000.0
-    host.engine = Engine(host.engine.policy, host.topology, Random(1))
-    host.engine.lead_out(host.tunnel)
+    host.forget()
     for way, pause, body in Steps(data):
         host.wait(pause)
         raw = forged(body, SEEDS)

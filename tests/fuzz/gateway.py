@@ -5,9 +5,6 @@ Lives here: how bytes become such a story. May not live here: what must hold (in
 
 from __future__ import annotations
 
-from random import Random
-
-from conntrack.engine.core import Engine
 from conntrack.engine.granting import Wanted
 from conntrack.engine.verdict import ACCEPT, DROP, FORWARD, HALF, HOLD, OUTPUT, PREROUTING
 from conntrack.flow.ending import DELETED
@@ -29,10 +26,8 @@ class Story:
 
     def __init__(self) -> None:
         self.host = _HOST
-        self.host.forget()
         self.host.topology = topology_of(TOPOLOGIES[0], numbers(_POLICIES[0]))
-        self.host.engine = Engine(_POLICIES[0], self.host.topology, Random(1))
-        self.host.engine.lead_out(self.host.tunnel)
+        self.host.forget(_POLICIES[0])
         self.host.engine.hold(8)
 
     def step(self, kind: int, body: bytes) -> None:

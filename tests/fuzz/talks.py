@@ -63,7 +63,7 @@ nat:
 policy:
   lan -> wan: {{accept: "{protocol}/2121", helper: {helper}}}
 """
-#: so many things are said in one story: scapy takes its time
+#: so many things are said in one story: each costs two packets
 SPOKEN = 12
 _HOSTS: dict[tuple[str, str], Host] = {}
 

@@ -1,13 +1,12 @@
 """What is fuzzed: functions of arbitrary bytes. The first sentence of each says what must hold, whatever they are.
 
-Lives here: the targets. May not live here: who makes the bytes (__main__.py, guided.py, tests/property/test_fuzz.py).
+Lives here: the targets. May not live here: who makes the bytes (guided.py, unguided.py, tests/property/test_fuzz.py).
 A target returns, or raises what is a bug; what its parser may raise is caught here.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
 from functools import partial
 from time import gmtime
 
@@ -23,6 +22,7 @@ from conntrack.policy.load import load_text
 from conntrack.policy.problems import PolicyError
 from conntrack.tracker.registry import Trackers
 from tests.fuzz import requests, talks
+from tests.fuzz.budget import Target
 from tests.fuzz.crossing import nat64
 from tests.fuzz.gateway import engine
 from tests.fuzz.invariants import LONGEST
@@ -30,7 +30,6 @@ from tests.fuzz.steps import Steps
 from tests.segments import ip
 from tests.traces import JUDGEMENTS, LAN, LAN6, Trace
 
-Target = Callable[[bytes], None]
 #: tracker → protocol number and IP version of the packets it is fed
 TRACKED = {
     "tcp": (6, 4),

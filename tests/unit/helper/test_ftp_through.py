@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from scapy.layers.inet import TCP
 
 from conntrack.engine.verdict import OUTPUT
 from conntrack.flow.connection import HELPED, RELATED
+from tests import segments
 from tests.host import LINKS, Host
-from tests.talk import Talk, ip
+from tests.talk import Talk, tcp_packet
 
 RULES = """
 version: 1
@@ -391,7 +391,7 @@ class TestRetransmissions:
         raw = talk.client.segment(24, b"NOOP\r\n", at=start + 10)
         _, out = talk.host.cross("lan", raw)
         assert out
-        talk.deliver(talk.server, talk.server.segment(16, options=[("SAck", (edge + 10, edge + 16))]))
+        talk.deliver(talk.server, talk.server.segment(16, sacks=[(edge + 10, edge + 16)]))
         [(left, right)] = talk.client.sacked
         assert (left - talk.client.first, right - talk.client.first) == (start + 10, start + 16)
 
@@ -501,8 +501,8 @@ class TestTheGatewayItself:
     """As a server, and as a client: what it announces is opened at its own address, to the other side."""
 
     def segment(self, talk: tuple[tuple[str, int], tuple[str, int]], seq: int, ack: int, data: bytes) -> bytes:
-        (source, sport), (target, dport) = talk
-        return bytes(ip(source, target) / TCP(sport=sport, dport=dport, seq=seq, ack=ack, flags="PA") / data)
+        source, target = talk
+        return tcp_packet(source, target, segments.tcp((source[1], target[1]), seq, ack, 24, data=data))
 
     def test_as_a_server(self) -> None:
         host = Host(RULES + "  lan -> self: [{accept: ftp}]\n")
