@@ -25,9 +25,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Called by main."""
-    from conntrack.gateway.fastpath.stand import unload
+    from conntrack.gateway.fastpath.opening import unload
 
-    removed = unload(options.all)
+    removed = unload(options.all, living=True)
     for folder in removed:
         print(f"removed {folder}")
     if not removed:

@@ -64,15 +64,14 @@ class FastPath:
             await self._begin(self._stand)
         except (FastPathError, OSError) as error:
             self._why = str(error).partition("\n")[0]  # the rest is for the log: what libbpf said
-            self._engine.carry(None)
-            self._manager = None
+            await self._give_up()
             level = logging.INFO if self._mode == "auto" else logging.ERROR
             logger.log(level, "no fast path, every packet is judged here: %s", error)
 
     async def _begin(self, stand: Stand) -> None:
         loop = asyncio.get_running_loop()
         engine = self._engine
-        manager = Manager(engine, stand.maps, self._capacity, loop.call_soon, time.monotonic)
+        manager = self._manager = Manager(engine, stand.maps, self._capacity, loop.call_soon, time.monotonic)
         if stand.has_xdp():
             self._xdp = Xdp(self._host, stand, manager)
         if stand.adopted:
@@ -80,7 +79,6 @@ class FastPath:
             logger.info("took connections over", extra={"fields": {"connections": adopted, "not_permitted": lost}})
         self._before = stand.maps.punts()
         manager.start()
-        self._manager = manager
         self._why = ""
         engine.carry(manager)
         await self.follow()
@@ -134,6 +132,13 @@ class FastPath:
             self._xdp.stop()
         await asyncio.to_thread(stand.close if keep else stand.leave)
         self._manager = None
+
+    async def _give_up(self) -> None:
+        """Takes everything back, and the programs off: nobody would know what they do."""
+        manager = self._manager
+        if manager is not None:
+            manager.recall_many([record.connection for record in manager.carried.values()], time.monotonic())
+        await self.stop(keep=False)
 
     def punts(self) -> list[int] | None:
         """See metrics/fastpath.py: since this process began."""

@@ -16,7 +16,8 @@ from typing import Final
 from conntrack.engine.exit import Exit
 from conntrack.engine.topology import Topology
 from conntrack.gateway import own_ports, privileges, sysctl
-from conntrack.gateway.fastpath.stand import Stand, open_stand, unload
+from conntrack.gateway.fastpath.opening import open_stand, unload
+from conntrack.gateway.fastpath.stand import Stand
 from conntrack.gateway.hooks.hooks import Hooks
 from conntrack.gateway.hooks.plan import Wanted
 from conntrack.gateway.links.links import Links

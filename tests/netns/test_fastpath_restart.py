@@ -221,10 +221,52 @@ def test_a_second_instance_leaves_the_first_ones_fast_path_alone(net: Network, l
         await_carried(daemon, talk)
 
 
+def test_one_that_is_to_do_without_leaves_the_first_ones_fast_path_alone(
+    net: Network, launch: Launch, tmp_path: Path
+) -> None:
+    daemon = launch()
+    other = tmp_path / "other"
+    other.mkdir()
+    rules = RULES.replace("fastpath: tc", "fastpath: off, queue: {number: 7}")
+    with Talk(net.client, SERVER4, 80, net.server) as talk:
+        await_carried(daemon, talk)
+        with Process(net.gateway, run_words(other, rules), other / "log", ours()) as second:
+            until(lambda: "started" in second.output(), "it runs")
+            with net.gateway.entered():
+                assert pins.folder().exists()
+
+
+#: starts a command without the capabilities that the fast path takes
+UNPRIVILEGED = (
+    "setpriv",
+    "--no-new-privs",
+    *(f"--{name}=-all,+net_admin,+dac_override" for name in ("bounding-set", "inh-caps", "ambient-caps")),
+)
+
+
+def test_without_the_privilege_nothing_goes_on_behind_its_back(net: Network, launch: Launch) -> None:
+    """What a daemon left that had the privilege ends: it would obey rules that are not in force."""
+    daemon = launch()
+    with Talk(net.client, SERVER4, 80, net.server) as talk:
+        await_carried(daemon, talk)
+        daemon.process.signal(signal.SIGKILL)
+        daemon.process.wait(5)
+        talk.both()
+        second = launch(
+            RULES.replace("fastpath: tc", "fastpath: auto, loose: no").replace("wan: accept", "wan: drop"),
+            prefix=UNPRIVILEGED,
+        )
+        assert not status(second)["active"]
+        talk.near.send(b"!")
+        talk.far.settimeout(1)
+        with pytest.raises(TimeoutError):
+            talk.far.recv(1)
+    assert "nothing to remove" in client(net.gateway, "unload").stdout
+
+
 def test_without_the_privilege_it_says_so_and_judges_everything_itself(net: Network, launch: Launch) -> None:
     net.gateway.sysctl(ipv4__ip_forward=1, ipv6__conf__all__forwarding=1)
-    sets = (f"--{name}=-all,+net_admin,+dac_override" for name in ("bounding-set", "inh-caps", "ambient-caps"))
-    daemon = launch(prefix=("setpriv", "--no-new-privs", *sets))
+    daemon = launch(prefix=UNPRIVILEGED)
     with Talk(net.client, SERVER4, 80, net.server) as talk:
         assert not carried(daemon, talk)
         found = status(daemon)

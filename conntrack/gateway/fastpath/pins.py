@@ -61,6 +61,15 @@ def claimed(here: Path) -> int:
     return held
 
 
+def is_claimed(here: Path) -> bool:
+    """Whether a process works with the folder."""
+    try:
+        os.close(claimed(here))
+    except FastPathError:
+        return True
+    return False
+
+
 def ready(root: Path = ROOT) -> None:
     """Makes sure that there is a BPF file system. FastPathError: there is none, and it cannot be mounted."""
     if mounted(root):

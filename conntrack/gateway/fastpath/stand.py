@@ -1,28 +1,18 @@
 """The programs in the kernel and the interfaces that they stand at.
 
-Lives here: loading, following interfaces that come and go, leaving. May not live here: flows (manager.py), attaching
-(posts.py), which interfaces are any good (drivers.py).
+Lives here: following interfaces that come and go, leaving. May not live here: loading (opening.py), flows (manager.py),
+attaching (posts.py), which interfaces are any good (drivers.py).
 Everything here may take tens of milliseconds: it has no place in the thread that judges packets.
 """
 
 from __future__ import annotations
 
-import contextlib
-import logging
 import os
 from pathlib import Path
-from typing import Final
 
-from conntrack.gateway import privileges
-from conntrack.gateway.fastpath import attach, drivers, loader, migration, pins, posts
-from conntrack.gateway.fastpath.errors import FastPathError
+from conntrack.gateway.fastpath import attach, drivers, loader, pins, posts
 from conntrack.gateway.fastpath.posts import Posts
 from conntrack.gateway.links.snapshot import Link, Snapshot
-
-#: where the unit does without
-_RIGHTS: Final = "systemd/pairwall.service.d/fastpath.conf gives the service both"
-
-logger = logging.getLogger("pairwall.fastpath")
 
 
 class Stand:
@@ -125,47 +115,3 @@ class Stand:
         refused = {link.name: drivers.refusal(link, snapshot, self._virtual) for link in wanted}
         fit = {link.interface: link.name for link in wanted if not refused[link.name]}
         self.not_by_xdp = {name: why for name, why in refused.items() if why} | self._xdp.stand_at(fit)
-
-
-def open_stand(capacity: int, root: Path = pins.ROOT, xdp: bool = False, virtual: bool = False) -> Stand:
-    """Loads the programs, with the maps of an earlier process if it left any. FastPathError: they cannot be had.
-
-    xdp: the one for XDP as well. virtual: see Stand.
-    """
-    if not privileges.may_load_programs():
-        raise FastPathError("CAP_BPF and CAP_PERFMON are missing", _RIGHTS)
-    found = loader.find_object()
-    here = pins.made(root)
-    held = pins.claimed(here)
-    why = ""
-    try:
-        try:
-            loaded = migration.load(found, capacity, here, xdp)
-        except FastPathError as error:
-            if not xdp:
-                raise
-            why = str(error).partition("\n")[0]
-            logger.warning("no XDP: %s", error)
-            loaded = migration.load(found, capacity, here, False)
-    except FastPathError:
-        with contextlib.suppress(OSError):  # nobody would know what an earlier process's program does
-            posts.take_off(here, *pins.HOOKS)
-            pins.remove(here)
-        os.close(held)
-        raise
-    stand = Stand(loaded, here, held, virtual, why)
-    stand.take_over()
-    return stand
-
-
-def unload(everywhere: bool = False, root: Path = pins.ROOT) -> list[Path]:
-    """Takes the programs off in this network namespace, or in all of them; returns the folders that were removed."""
-    removed = []
-    mine = f"net{pins.namespace()}"
-    for here in pins.folders(root):
-        if not everywhere and here.name != mine:
-            continue
-        posts.take_off(here, *pins.HOOKS)
-        pins.remove(here)
-        removed.append(here)
-    return removed

@@ -11,13 +11,14 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import generate_latest
 
 from conntrack.cli.status import fast_path, fast_path_details
+from conntrack.flow.connection import OFFLOADED
 from conntrack.gateway.fastpath.stand import Stand
 from conntrack.gateway.links.snapshot import Link, Snapshot
 from conntrack.policy.document_settings import Settings
 from conntrack.service.fastpath import FastPath
 from conntrack.service.metrics.fastpath import FastPathCollector
 from tests.host import Host
-from tests.unit.gateway.carrying import OUTSIDE, RULES, SERVER, snapshot
+from tests.unit.gateway.carrying import OUTSIDE, RULES, SERVER, Carrying, snapshot
 from tests.unit.service.fakes import FakeHost, FakeQueue
 from tests.unit.service.fakestand import FakeStand
 
@@ -112,6 +113,34 @@ def test_without_bpf_all_goes_on_and_it_says_why() -> None:
         await running.fast.swept()
 
     running.run(scene)
+
+
+class Interrupted(Standing):
+    """A host whose interfaces cannot be read just when the fast path has begun."""
+
+    def snapshot(self) -> Snapshot:
+        raise OSError("interfaces cannot be read")
+
+
+def test_one_that_cannot_begin_takes_its_programs_off_again() -> None:
+    """They may carry an earlier process's connections already, of which nobody would know any more."""
+    host = Interrupted()
+    maps = Carrying()
+    maps.stream()
+    host.stand.maps = maps.maps
+    host.stand.adopted = 2
+    running = Running(host=host)
+
+    async def scene() -> None:
+        assert host.stand.steps == ["leave"]
+        assert running.fast.view() == {"mode": "auto", "active": False, "why": "interfaces cannot be read"}
+        [connection] = running.gateway.engine.table.connections()
+        assert not connection.status & OFFLOADED
+        await running.fast.follow()
+        await running.fast.swept()
+
+    running.run(scene)
+    assert host.stand.steps == ["leave"]
 
 
 def test_switched_off_it_is_not_even_tried_and_what_an_earlier_process_left_goes() -> None:
