@@ -29,7 +29,8 @@ from conntrack.packet.icmp64 import (
     mtu_to_v6,
 )
 from conntrack.packet.octets import OCTETS, u16, u32, word
-from conntrack.packet.translate64 import HEADER4, HEADER6, ipv4_header, ipv6_header, transport
+from conntrack.packet.translate64 import HEADER4, HEADER6, ipv4_header, ipv6_header
+from conntrack.packet.transport64 import transport
 
 #: an ICMP error's size at most (RFC 1812 §4.3.2.3); an ICMPv6 error's is the smallest MTU (RFC 4443 §2.4)
 _LONGEST: Final = 576
