@@ -13,7 +13,6 @@ from typing import Final
 from mypy_extensions import i16, i32, i64
 
 from conntrack.engine.permitted import helping, rule_for, translated
-from conntrack.engine.sources import LETS_IN
 from conntrack.engine.state import State
 from conntrack.flow.connection import (
     ASSURED,
@@ -29,7 +28,7 @@ from conntrack.flow.table import half_key
 from conntrack.nat.chosen import Choice
 from conntrack.nat.endpoint import PORTED, inside_of, outside_port
 from conntrack.nat.translation import install
-from conntrack.packet.header import TCP
+from conntrack.packet.header import TCP, WITH_PORTS
 from conntrack.policy.runtime import ACCEPT
 from conntrack.tracker.connectionless import REPLIED
 from conntrack.tracker.tcp.memory import Memory
@@ -121,7 +120,7 @@ def _hold(state: State, connection: Connection, now: float) -> None:
     if rule is not None and rule.blocks is not None:
         choice.block = state.blocks.around(connection.original.key, rule.blocks, choice.use.address, choice.port)
     if rule is not None and rule.endpoint_independent:
-        opens = rule.rule is not None and int(connection.protocol) in LETS_IN
+        opens = rule.rule is not None and int(connection.protocol) in WITH_PORTS
         inside = inside_of(connection.original.key)
         state.ports.map(connection, inside, choice, True, rule if opens else None, now)
     else:

@@ -19,10 +19,10 @@ from conntrack.engine.state import State
 from conntrack.flow.connection import Connection, Direction
 from conntrack.flow.expectation import Expectation, place
 from conntrack.helper.base import Endpoint, Helper, Mention, Speech
-from conntrack.nat.blocks import Block
 from conntrack.nat.chosen import Choice
 from conntrack.nat.destination import target
 from conntrack.nat.mapping import Mapping
+from conntrack.nat.port_block import Block
 from conntrack.nat.reservation import candidates, vacant
 from conntrack.nat.use import PortUse
 from conntrack.packet.header import GRE

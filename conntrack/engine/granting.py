@@ -15,11 +15,8 @@ from conntrack.nat.block_choice import fits
 from conntrack.nat.chosen import Choice
 from conntrack.nat.destination import spread
 from conntrack.nat.mapping import Mapping
-from conntrack.packet.header import DCCP, SCTP, TCP, UDP, UDPLITE
 from conntrack.policy.runtime import EXCLUSIVE, MASQUERADE, NO_ZONE, SOURCE_NAT, NatRule, Query
 
-#: protocols that have ports to ask for
-PROTOCOLS: Final = frozenset({TCP, UDP, UDPLITE, SCTP, DCCP})
 #: ports tried until one is found that no forward takes first
 ATTEMPTS: Final = 16
 

@@ -12,7 +12,7 @@ from conntrack.engine.hairpin import first_crossing
 from conntrack.engine.state import State
 from conntrack.engine.verdict import ACCEPT, DONE, HALF, PREROUTING
 from conntrack.flow.connection import CROSSES, LOGGED, REWRITE_DESTINATION, REWRITE_SOURCE, Connection, Direction
-from conntrack.flow.table import source_of
+from conntrack.flow.pair import source_of
 from conntrack.packet.header import Packet
 from conntrack.packet.rewrite import set_tos, translate
 from conntrack.policy.runtime import Rule

@@ -10,7 +10,7 @@ from mypy_extensions import i64
 from conntrack.engine.across import crossing
 from conntrack.engine.state import State
 from conntrack.flow.connection import DESTINATION_NAT, NAT64, RELATED, Connection
-from conntrack.flow.pair import invert
+from conntrack.flow.pair import invert, source_of
 from conntrack.packet.header import ICMP, ICMPV6
 from conntrack.policy.runtime import ACCEPT, NO_ZONE, NatRule, Query, Rule
 
@@ -67,7 +67,7 @@ def helping(state: State, connection: Connection) -> Rule | None:
 def translated(state: State, connection: Connection, now: float) -> Query:
     """The query once the destination is translated, as rules and source NAT see it."""
     query = asked(connection, invert(connection.reply.key), now, now + state.wall)
-    query.source, query.source_port = source_of(connection.original.key)
+    query.source, query.source_port = _source(connection.original.key)
     return query
 
 
@@ -78,7 +78,7 @@ def asked(connection: Connection, key: bytes, now: float, wall: float) -> Query:
     ports = 2 + 2 * size
     query.version = 4 if size == 4 else 6
     query.protocol = key[0]
-    query.source, query.source_port = source_of(key)
+    query.source, query.source_port = _source(key)
     query.destination = key[2 + size : ports]
     query.destination_port = key[ports + 2] << 8 | key[ports + 3]
     if key[0] == ICMP or key[0] == ICMPV6:
@@ -91,8 +91,7 @@ def asked(connection: Connection, key: bytes, now: float, wall: float) -> Query:
     return query
 
 
-def source_of(key: bytes) -> tuple[bytes, int]:
+def _source(key: bytes) -> tuple[bytes, int]:
     """Source address and port of a key."""
-    size = 4 if len(key) == 14 else 16
-    ports = 2 + 2 * size
-    return key[2 : 2 + size], key[ports] << 8 | key[ports + 1]
+    at = len(key) - 4
+    return source_of(key), key[at] << 8 | key[at + 1]

@@ -13,6 +13,7 @@ from conntrack.flow.connection import SOURCE_NAT as TRANSLATED
 from conntrack.flow.connection import Connection
 from conntrack.flow.ending import ADDRESS_GONE
 from conntrack.flow.expectation import Expectation
+from conntrack.flow.pair import destination_of
 from conntrack.policy.policy import Policy
 from conntrack.policy.runtime import MASQUERADE, SOURCE_NAT, Rule
 from conntrack.tracker.registry import Trackers
@@ -107,6 +108,4 @@ def _stood_on(connection: Connection, gone: set[bytes]) -> bool:
     """Whether replies to a source-translated connection are addressed to an address that is gone."""
     if not connection.status & TRANSLATED:
         return False
-    reply = connection.reply.key
-    address = reply[6:10] if len(reply) == 14 else reply[18:34]
-    return address in gone
+    return destination_of(connection.reply.key) in gone

@@ -16,7 +16,6 @@ from mypy_extensions import i64
 from conntrack.engine.granting import (
     NOT_INSIDE,
     NOT_YOURS,
-    PROTOCOLS,
     TAKEN,
     TOO_MANY,
     UNSUPPORTED,
@@ -29,6 +28,7 @@ from conntrack.engine.state import State
 from conntrack.engine.topology import Topology
 from conntrack.nat.endpoint import inside_address
 from conntrack.nat.mapping import Mapping
+from conntrack.packet.header import WITH_PORTS
 from conntrack.policy.policy import Policy
 from conntrack.policy.runtime import ACCEPT, MASQUERADE, NO_ZONE, SOURCE_NAT, NatRule, Rule
 
@@ -71,7 +71,7 @@ class Requests:
 
     def request(self, wanted: Wanted, now: float) -> Grant | None:
         """Grants a mapping, or extends or shortens one; None: see `refusal`."""
-        if int(wanted.protocol) not in PROTOCOLS or not 0 < wanted.port < 65536:
+        if int(wanted.protocol) not in WITH_PORTS or not 0 < wanted.port < 65536:
             return self._refuse(UNSUPPORTED)
         zone = self._granting.zone(wanted)
         if zone == NO_ZONE:

@@ -14,15 +14,14 @@ from conntrack.engine.spaces import leaving
 from conntrack.engine.state import State
 from conntrack.flow.connection import ORIGINAL_QUIET, REPLY_QUIET, Connection
 from conntrack.flow.expectation import Expectation
-from conntrack.flow.pair import invert
-from conntrack.nat.blocks import Block
+from conntrack.flow.pair import destination_of, invert
+from conntrack.nat.block_choice import block_of
 from conntrack.nat.chosen import Choice
 from conntrack.nat.destination import spread
 from conntrack.nat.endpoint import inside_of
-from conntrack.nat.mapping import Mapping
 from conntrack.packet import reason
 from conntrack.packet.counterpart import counterpart
-from conntrack.packet.header import DCCP, SCTP, TCP, UDP, UDPLITE
+from conntrack.packet.header import WITH_PORTS
 from conntrack.policy.runtime import (
     EXCLUSIVE,
     MASQUERADE,
@@ -35,9 +34,6 @@ from conntrack.policy.runtime import (
     NatRule,
     Query,
 )
-
-#: protocols whose mappings may let anybody in: those whose packets say which port they are for
-LETS_IN: Final = frozenset({TCP, UDP, UDPLITE, SCTP, DCCP})
 
 #: stands for the address space in the inside endpoints of NAT64's mappings
 NAT64_SPACE: Final = b"\xff"
@@ -165,7 +161,7 @@ class SourceTranslation:
         if not address:
             self.failure = reason.NAT_NO_ADDRESS
             return b""
-        if rule.rule is not None and rule.endpoint_independent and int(forward[0]) in LETS_IN:
+        if rule.rule is not None and rule.endpoint_independent and int(forward[0]) in WITH_PORTS:
             self._open = rule
         if rule.blocks is not None:
             pool = [address] if rule.kind == MASQUERADE else rule.pool(len(address))
@@ -201,19 +197,3 @@ class SourceTranslation:
         self._manner = manner
         self.failure = reason.NAT_EXHAUSTED if choice.use is not None else reason.NAT_CLASH
         return choice.reply
-
-
-def destination_of(key: bytes) -> bytes:
-    """The destination address of a key."""
-    return key[6:10] if len(key) == 14 else key[18:34]
-
-
-def block_of(master: Connection, source: bytes) -> Block | None:
-    """The port block that a connection's port is of, if a source is of the same subscriber."""
-    held = master.mapping
-    block: Block | None = None
-    if isinstance(held, Block):
-        block = held
-    elif isinstance(held, Mapping):
-        block = held.block
-    return block if block is not None and block.plan.prefix(source) == block.subscriber.prefix else None

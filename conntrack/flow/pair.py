@@ -1,6 +1,6 @@
 """Socket pairs as dictionary keys.
 
-Lives here: the key's layout, its inversion and its readable form. May not live here: the table.
+Lives here: the key's layout, its inversion, its addresses and its readable form. May not live here: the table.
 
 A key is `protocol, space, source address, destination address, source port, destination port` in network
 byte order: 14 bytes for IPv4, 38 for IPv6. `space` tells overlapping address spaces apart (0 where there is
@@ -44,6 +44,16 @@ def invert(key: bytes) -> bytes:
     else:
         ports = ports[2:] + ports[:2]
     return key[:2] + destination + source + ports
+
+
+def source_of(key: bytes) -> bytes:
+    """The source address of a key."""
+    return key[2:6] if len(key) == 14 else key[2:18]
+
+
+def destination_of(key: bytes) -> bytes:
+    """The destination address of a key."""
+    return key[6:10] if len(key) == 14 else key[18:34]
 
 
 class SocketPair(NamedTuple):

@@ -12,6 +12,7 @@ from mypy_extensions import i64
 
 from conntrack.flow.connection import CROSSES, DYING, HAIRPIN, NAT64, Connection, Direction
 from conntrack.flow.eviction import Eviction
+from conntrack.flow.pair import source_of
 from conntrack.flow.wheel import Wheel
 from conntrack.packet import reason
 from conntrack.packet.header import ICMP, ICMPV6
@@ -131,11 +132,6 @@ class Table:
             self._sources[source] = count
         else:
             del self._sources[source]
-
-
-def source_of(key: bytes) -> bytes:
-    """The source address of a key."""
-    return key[2:6] if len(key) == 14 else key[2:18]
 
 
 def _counted(key: bytes) -> bytes:

@@ -1,7 +1,7 @@
 """Choosing the outside port of a subscriber that has ports of its own.
 
-Lives here: which block, and whether one more is due. May not live here: the port within it (choice.py), which blocks
-there are (blocks.py, deterministic.py).
+Lives here: which block, whether one more is due, and which one a connection has its port of. May not live here: the
+port within it (choice.py), which blocks there are (blocks.py, deterministic.py).
 """
 
 from __future__ import annotations
@@ -10,11 +10,14 @@ from random import Random
 
 from mypy_extensions import i64
 
-from conntrack.nat.blocks import Block, Blocks, Subscriber
+from conntrack.flow.connection import Connection
+from conntrack.nat.blocks import Blocks
 from conntrack.nat.choice import Chooser
 from conntrack.nat.chosen import Choice
 from conntrack.nat.deterministic import place
 from conntrack.nat.endpoint import PORTED
+from conntrack.nat.mapping import Mapping
+from conntrack.nat.port_block import Block, Subscriber
 from conntrack.packet import reason
 from conntrack.policy.runtime import BlockPlan
 
@@ -114,3 +117,14 @@ def fits(block: Block, plan: BlockPlan, pool: list[bytes]) -> bool:
             return False
         block.plan = plan
     return True
+
+
+def block_of(master: Connection, source: bytes) -> Block | None:
+    """The port block that a connection's port is of, if a source is of the same subscriber."""
+    held = master.mapping
+    block: Block | None = None
+    if isinstance(held, Block):
+        block = held
+    elif isinstance(held, Mapping):
+        block = held.block
+    return block if block is not None and block.plan.prefix(source) == block.subscriber.prefix else None

@@ -1,7 +1,7 @@
 """Port blocks on demand: which subscriber holds which ports of which outside address (RFC 6888 REQ-4, REQ-13, REQ-14).
 
-Lives here: giving a block out, counting who uses it, taking it back. May not live here: the port within a block
-(choice.py), blocks by computation (deterministic.py), the log (service/).
+Lives here: giving a block out, counting who uses it, taking it back. May not live here: what a block is
+(port_block.py), the port within one (choice.py), blocks by computation (deterministic.py), the log (service/).
 
 A block is of every protocol. A subscriber's blocks are of one outside address (RFC 6888 REQ-2), which is the one that
 its prefix hashes to, or the next that has a block free. Which free block it gets is random: the next subscriber's
@@ -17,71 +17,11 @@ from zlib import crc32
 
 from mypy_extensions import i64, mypyc_attr
 
+from conntrack.nat.port_block import Block, Shelf, Subscriber
 from conntrack.policy.runtime import BlockPlan
 
 #: outside addresses that are tried for a subscriber's first block
 ADDRESSES: Final = 256
-
-
-class Subscriber:
-    """Who has blocks of one rule: an address or a prefix."""
-
-    def __init__(self, key: bytes, prefix: bytes) -> None:
-        self.key = key
-        self.prefix = prefix
-        self.blocks: list[Block] = []
-        self.sessions: i64 = 0
-
-
-class Block:
-    """Consecutive ports of one outside address. `given`: when it was, on the engine's clock."""
-
-    def __init__(self, subscriber: Subscriber, plan: BlockPlan, address: bytes, low: i64) -> None:
-        self.subscriber = subscriber
-        self.plan = plan
-        self.address = address
-        self.low: i64 = low
-        self.high: i64 = low + plan.size - 1
-        self.holders: i64 = 0  # connections and mappings
-        self.given = -1.0  # −1: only offered so far
-        self.rests_until = 0.0
-
-    @property
-    def computed(self) -> bool:
-        """Whether it needs no record: who it belongs to follows from the rules."""
-        return bool(self.plan.inside)
-
-
-class Shelf:
-    """The blocks of one outside address by their number there."""
-
-    def __init__(self, plan: BlockPlan, before: list[Block]) -> None:
-        self.plan = plan
-        self.taken: dict[int, Block] = {}
-        self.before = before  # given out when the rule cut its blocks otherwise, and not back yet
-
-    def free(self, random: Random) -> i64:
-        """The first port of a free block, found from a random one on; −1 if there is none."""
-        count = self.plan.count()
-        if len(self.taken) >= count:
-            return -1
-        start = i64(random.randrange(int(count)))
-        step: i64 = 0
-        while step < count:
-            number = (start + step) % count
-            low = self.plan.low + number * self.plan.size
-            if int(number) not in self.taken and not self.was_given(low):
-                return low
-            step += 1
-        return -1
-
-    def was_given(self, low: i64) -> bool:
-        """Whether a block that was cut otherwise lies where one beginning with this port would."""
-        return any(block.low < low + self.plan.size and low <= block.high for block in self.before)
-
-    def number(self, low: i64) -> int:
-        """The number of the block that begins with a port."""
-        return int((low - self.plan.low) // self.plan.size)
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
@@ -212,11 +152,7 @@ class Blocks:
         if shelf is None:
             shelf = Shelf(plan, [])
             self._shelves[address] = shelf
-        elif shelf.plan is not plan and not _alike(shelf.plan, plan):
+        elif not shelf.cuts_like(plan):
             shelf = Shelf(plan, [*shelf.before, *shelf.taken.values()])
             self._shelves[address] = shelf
         return shelf
-
-
-def _alike(one: BlockPlan, other: BlockPlan) -> bool:
-    return one.size == other.size and one.low == other.low and one.high == other.high

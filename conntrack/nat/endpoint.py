@@ -9,10 +9,10 @@ from typing import Final
 
 from mypy_extensions import i64
 
-from conntrack.packet.header import DCCP, ICMP, ICMPV6, SCTP, TCP, UDP, UDPLITE
+from conntrack.packet.header import ICMP, ICMPV6, WITH_PORTS
 
 #: protocols whose port or identifier may be changed
-PORTED: Final = frozenset({TCP, UDP, UDPLITE, SCTP, DCCP, ICMP, ICMPV6})
+PORTED: Final = WITH_PORTS | {ICMP, ICMPV6}
 
 
 def inside_of(key: bytes) -> bytes:

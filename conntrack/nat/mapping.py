@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from mypy_extensions import i64
 
-from conntrack.nat.blocks import Block
 from conntrack.nat.endpoint import outside_of
+from conntrack.nat.port_block import Block
 from conntrack.nat.use import PortUse
 from conntrack.policy.runtime import NatRule
 

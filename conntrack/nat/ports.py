@@ -15,10 +15,11 @@ from typing import Final
 from mypy_extensions import i64
 
 from conntrack.flow.connection import Connection
-from conntrack.nat.blocks import Block, Blocks
+from conntrack.nat.blocks import Blocks
 from conntrack.nat.chosen import Choice
 from conntrack.nat.endpoint import PORTED, inside_address, inside_of, outside_port
 from conntrack.nat.mapping import Mapping
+from conntrack.nat.port_block import Block
 from conntrack.nat.use import PortUse
 from conntrack.policy.runtime import NatRule
 

@@ -21,6 +21,9 @@ OSPF: Final = 89
 SCTP: Final = 132
 UDPLITE: Final = 136
 
+#: protocols whose headers begin with a source and a destination port
+WITH_PORTS: Final = frozenset({TCP, UDP, UDPLITE, SCTP, DCCP})
+
 #: TCP flag bits (RFC 9293 §3.1, RFC 3168)
 FIN: Final = 0x01
 SYN: Final = 0x02

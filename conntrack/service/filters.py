@@ -21,7 +21,9 @@ from conntrack.flow.connection import (
     SOURCE_NAT,
     Connection,
 )
-from conntrack.service.names import WITH_PORTS, protocol_number
+from conntrack.flow.pair import destination_of, source_of
+from conntrack.packet.header import WITH_PORTS
+from conntrack.service.names import protocol_number
 from conntrack.service.protocol import USAGE, Item, Refused
 
 #: the filters a request may hold; the command line has an option for each
@@ -160,7 +162,7 @@ def addresses(connection: Connection) -> tuple[bytes, bytes, bytes, bytes]:
 
 
 def _ends(key: bytes) -> tuple[bytes, bytes]:
-    return (key[2:6], key[6:10]) if len(key) == 14 else (key[2:18], key[18:34])
+    return source_of(key), destination_of(key)
 
 
 def ports(connection: Connection) -> tuple[int, ...]:

@@ -30,8 +30,6 @@ PROTOCOLS: Final[dict[int, str]] = {
 }
 NUMBERS: Final[dict[str, int]] = {name: number for number, name in PROTOCOLS.items()}
 
-#: protocols whose keys hold ports
-WITH_PORTS: Final = frozenset({6, 17, 33, 132, 136})
 #: protocols whose keys hold an identifier, a type and a code
 ICMP_LIKE: Final = frozenset({1, 58})
 

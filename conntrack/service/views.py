@@ -22,9 +22,9 @@ from conntrack.flow.connection import (
     Direction,
 )
 from conntrack.flow.pair import readable
-from conntrack.packet.header import GRE
+from conntrack.packet.header import GRE, WITH_PORTS
 from conntrack.policy.runtime import Rule
-from conntrack.service.names import ICMP_LIKE, WITH_PORTS, protocol_name
+from conntrack.service.names import ICMP_LIKE, protocol_name
 from conntrack.service.protocol import Item
 
 

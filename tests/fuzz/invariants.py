@@ -10,10 +10,10 @@ from collections import Counter
 from conntrack.engine.core import Engine
 from conntrack.flow.connection import ASSURED, CLOSING, DYING, HAIRPIN, NAT64, Connection
 from conntrack.flow.eviction import ENDING, NO_QUEUE, UNASSURED
-from conntrack.flow.table import source_of
-from conntrack.nat.blocks import Block
+from conntrack.flow.pair import source_of
 from conntrack.nat.endpoint import PORTED, outside_port
 from conntrack.nat.mapping import Mapping
+from conntrack.nat.port_block import Block
 from conntrack.nat.use import PortUse
 from conntrack.packet.header import ICMP, ICMPV6
 

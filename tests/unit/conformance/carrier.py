@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from conntrack.nat.blocks import Block, Ledger
+from conntrack.nat.blocks import Ledger
+from conntrack.nat.port_block import Block
 from tests.host import Host
 
 RULES = """

@@ -5,7 +5,8 @@ from __future__ import annotations
 from ipaddress import ip_address
 from random import Random
 
-from conntrack.nat.blocks import Block, Blocks, Ledger
+from conntrack.nat.blocks import Blocks, Ledger
+from conntrack.nat.port_block import Block
 from conntrack.policy.runtime import BlockPlan
 
 POOL = [ip_address(f"203.0.113.{last}").packed for last in (10, 11)]
