@@ -22,8 +22,8 @@ from conntrack.engine.verdict import DONE, DROP, FORWARD, HALF, HOLD, OUTPUT, PR
 from conntrack.packet import reason
 from conntrack.policy.compile import compile_policy
 from conntrack.policy.load import load_text
+from conntrack.policy.nat_rule import REDIRECT, SOURCE_NAT
 from conntrack.policy.policy import Policy
-from conntrack.policy.runtime import REDIRECT, SOURCE_NAT
 from tests.golden.notation import describe, packet
 
 ANSWERS = {1: "tcp-reset", 2: "port-unreachable", 3: "prohibited"}

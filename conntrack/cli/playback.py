@@ -20,8 +20,9 @@ from conntrack.engine.core import Engine
 from conntrack.engine.exit import Exit
 from conntrack.engine.topology import Interface, Topology
 from conntrack.engine.verdict import DONE, DROP, FORWARD, HALF, OUTPUT, PREROUTING, REJECT_MASK
+from conntrack.policy.nat_rule import ONE_TO_ONE, REDIRECT, SOURCE_NAT
 from conntrack.policy.policy import Policy
-from conntrack.policy.runtime import NO_ZONE, ONE_TO_ONE, REDIRECT, SOURCE_NAT
+from conntrack.policy.runtime import NO_ZONE
 from conntrack.policy.zones import Zone, elsewhere, of_address
 
 #: the engine's clock when the capture begins; far from 0, so that nothing is due before it

@@ -19,7 +19,8 @@ from conntrack.packet.header import ICMP, ICMPV6, TCP, Packet
 from conntrack.packet.prefix64 import STAND_IN
 from conntrack.packet.translate64 import may_fragment, to_ipv4, to_ipv6
 from conntrack.policy.across import destination
-from conntrack.policy.runtime import NatRule, Query
+from conntrack.policy.nat_rule import NatRule
+from conntrack.policy.runtime import Query
 
 #: larger than what links take, unless they are set up for more: the kernel has put fragments together
 _USUAL_MTU = 1500

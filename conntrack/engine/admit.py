@@ -25,8 +25,9 @@ from conntrack.nat.mapping import Mapping
 from conntrack.packet import reason
 from conntrack.packet.header import UDP, Packet
 from conntrack.policy.across import is_within
+from conntrack.policy.nat_rule import NatRule
 from conntrack.policy.runtime import ACCEPT as ADMIT
-from conntrack.policy.runtime import NO_ZONE, SELF, NatRule, Query, Rule
+from conntrack.policy.runtime import NO_ZONE, SELF, Query, Rule
 
 
 class Admission:

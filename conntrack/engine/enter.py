@@ -29,7 +29,8 @@ from conntrack.nat.mapping import Mapping
 from conntrack.nat.translation import install
 from conntrack.packet import reason
 from conntrack.packet.header import Packet
-from conntrack.policy.runtime import LOG_ALL, NatRule, Query, Rule
+from conntrack.policy.nat_rule import NatRule
+from conntrack.policy.runtime import LOG_ALL, Query, Rule
 
 
 class Entry:

@@ -15,7 +15,8 @@ from conntrack.nat.block_choice import fits
 from conntrack.nat.chosen import Choice
 from conntrack.nat.destination import spread
 from conntrack.nat.mapping import Mapping
-from conntrack.policy.runtime import EXCLUSIVE, MASQUERADE, NO_ZONE, SOURCE_NAT, NatRule, Query
+from conntrack.policy.nat_rule import EXCLUSIVE, MASQUERADE, SOURCE_NAT, NatRule
+from conntrack.policy.runtime import NO_ZONE, Query
 
 #: ports tried until one is found that no forward takes first
 ATTEMPTS: Final = 16

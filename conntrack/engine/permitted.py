@@ -12,7 +12,8 @@ from conntrack.engine.state import State
 from conntrack.flow.connection import DESTINATION_NAT, NAT64, RELATED, Connection
 from conntrack.flow.pair import invert, source_of
 from conntrack.packet.header import ICMP, ICMPV6
-from conntrack.policy.runtime import ACCEPT, NO_ZONE, NatRule, Query, Rule
+from conntrack.policy.nat_rule import NatRule
+from conntrack.policy.runtime import ACCEPT, NO_ZONE, Query, Rule
 
 
 def permitted(state: State, connection: Connection, now: float) -> bool:

@@ -14,8 +14,9 @@ from conntrack.flow.connection import Connection
 from conntrack.flow.ending import ADDRESS_GONE
 from conntrack.flow.expectation import Expectation
 from conntrack.flow.pair import destination_of
+from conntrack.policy.nat_rule import MASQUERADE, SOURCE_NAT
 from conntrack.policy.policy import Policy
-from conntrack.policy.runtime import MASQUERADE, SOURCE_NAT, Rule
+from conntrack.policy.runtime import Rule
 from conntrack.tracker.registry import Trackers
 
 #: kinds of rules whose mappings may let anybody in

@@ -29,8 +29,9 @@ from conntrack.engine.topology import Topology
 from conntrack.nat.endpoint import inside_address
 from conntrack.nat.mapping import Mapping
 from conntrack.packet.header import WITH_PORTS
+from conntrack.policy.nat_rule import MASQUERADE, SOURCE_NAT, NatRule
 from conntrack.policy.policy import Policy
-from conntrack.policy.runtime import ACCEPT, MASQUERADE, NO_ZONE, SOURCE_NAT, NatRule, Rule
+from conntrack.policy.runtime import ACCEPT, NO_ZONE, Rule
 
 #: mappings granted at a time, altogether and for one inside address
 MOST: Final = 4096

@@ -23,7 +23,8 @@ from conntrack.nat.mapping import Mapping
 from conntrack.nat.port_block import Block
 from conntrack.nat.reservation import candidates, vacant
 from conntrack.nat.use import PortUse
-from conntrack.policy.runtime import BlockPlan, NatRule, Query
+from conntrack.policy.nat_rule import BlockPlan, NatRule
+from conntrack.policy.runtime import Query
 
 #: ports below are for services that nobody opens by the way
 LOWEST: Final = 1024

@@ -22,18 +22,8 @@ from conntrack.nat.endpoint import inside_of
 from conntrack.packet import reason
 from conntrack.packet.counterpart import counterpart
 from conntrack.packet.header import WITH_PORTS
-from conntrack.policy.runtime import (
-    EXCLUSIVE,
-    MASQUERADE,
-    NAT64,
-    ONE_TO_ONE,
-    PARITY,
-    SELF,
-    SOURCE_NAT,
-    BlockPlan,
-    NatRule,
-    Query,
-)
+from conntrack.policy.nat_rule import EXCLUSIVE, MASQUERADE, NAT64, ONE_TO_ONE, PARITY, SOURCE_NAT, BlockPlan, NatRule
+from conntrack.policy.runtime import SELF, Query
 
 #: stands for the address space in the inside endpoints of NAT64's mappings
 NAT64_SPACE: Final = b"\xff"

@@ -13,7 +13,8 @@ from conntrack.nat.destination import target
 from conntrack.nat.mapping import Mapping
 from conntrack.packet import reason
 from conntrack.packet.header import ICMP, ICMPV6
-from conntrack.policy.runtime import NO_ZONE, REDIRECT, SELF, NatRule, Query
+from conntrack.policy.nat_rule import REDIRECT, NatRule
+from conntrack.policy.runtime import NO_ZONE, SELF, Query
 
 
 class DestinationTranslation:

@@ -19,7 +19,7 @@ from conntrack.nat.endpoint import PORTED
 from conntrack.nat.mapping import Mapping
 from conntrack.nat.port_block import Block, Subscriber
 from conntrack.packet import reason
-from conntrack.policy.runtime import BlockPlan
+from conntrack.policy.nat_rule import BlockPlan
 
 
 class BlockChooser:

@@ -18,7 +18,7 @@ from zlib import crc32
 from mypy_extensions import i64, mypyc_attr
 
 from conntrack.nat.port_block import Block, Shelf, Subscriber
-from conntrack.policy.runtime import BlockPlan
+from conntrack.policy.nat_rule import BlockPlan
 
 #: outside addresses that are tried for a subscriber's first block
 ADDRESSES: Final = 256

@@ -18,7 +18,7 @@ from conntrack.nat.endpoint import PORTED, inside_address, inside_of
 from conntrack.nat.mapping import Mapping
 from conntrack.nat.ports import Ports
 from conntrack.packet.header import ICMP, ICMPV6, UDP
-from conntrack.policy.runtime import CONTIGUITY, PARITY
+from conntrack.policy.nat_rule import CONTIGUITY, PARITY
 
 #: a search looks at this many consecutive ports, then at half as many from a new start, down to the last number
 FIRST_ROUND: Final = 128
@@ -49,7 +49,7 @@ class Chooser:
         `forward`; inside: its inside endpoint, where that is in another address space or IP version.
 
         address: the outside address; low–high: the ports that the rule allows, 0–0 for the source port's class;
-        manner: of an endpoint-independent mapping, EXCLUSIVE and what else policy/runtime.py says; else 0.
+        manner: of an endpoint-independent mapping, EXCLUSIVE and what else policy/nat_rule.py says; else 0.
         """
         choice = Choice()
         protocol: i64 = forward[0]

@@ -11,7 +11,7 @@ from zlib import crc32
 from mypy_extensions import i64
 
 from conntrack.packet.counterpart import counterpart
-from conntrack.policy.runtime import FORWARD, ONE_TO_ONE, NatRule
+from conntrack.policy.nat_rule import FORWARD, ONE_TO_ONE, NatRule
 
 
 def spread(source: bytes, members: list[bytes]) -> bytes:

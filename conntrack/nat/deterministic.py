@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from mypy_extensions import i64
 
-from conntrack.policy.runtime import BlockPlan
+from conntrack.policy.nat_rule import BlockPlan
 
 
 def capacity(plan: BlockPlan, addresses: int) -> int:

@@ -10,7 +10,7 @@ from mypy_extensions import i64
 from conntrack.nat.endpoint import outside_of
 from conntrack.nat.port_block import Block
 from conntrack.nat.use import PortUse
-from conntrack.policy.runtime import NatRule
+from conntrack.policy.nat_rule import NatRule
 
 
 class Mapping:

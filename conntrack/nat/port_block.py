@@ -10,7 +10,7 @@ from random import Random
 
 from mypy_extensions import i64
 
-from conntrack.policy.runtime import BlockPlan
+from conntrack.policy.nat_rule import BlockPlan
 
 
 class Subscriber:

@@ -21,7 +21,7 @@ from conntrack.nat.endpoint import PORTED, inside_address, inside_of, outside_po
 from conntrack.nat.mapping import Mapping
 from conntrack.nat.port_block import Block
 from conntrack.nat.use import PortUse
-from conntrack.policy.runtime import NatRule
+from conntrack.policy.nat_rule import NatRule
 
 #: addresses whose counters are kept without a look at whether they are used
 SWEEP_FROM: Final = 256

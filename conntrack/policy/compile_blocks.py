@@ -6,7 +6,7 @@ Lives here: that translation. May not live here: whether it can be done (check_b
 from __future__ import annotations
 
 from conntrack.policy.document_nat import SourceSide
-from conntrack.policy.runtime import BlockPlan
+from conntrack.policy.nat_rule import BlockPlan
 
 #: the ports that blocks are cut from where none are named: RFC 6335's user and dynamic ports
 BLOCK_PORTS = (1024, 65535)

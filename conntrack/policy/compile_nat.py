@@ -23,24 +23,21 @@ from conntrack.policy.document_nat import (
 from conntrack.policy.families import of_family, of_spans
 from conntrack.policy.lowering import ANYWHERE, Lowering, equip, version
 from conntrack.policy.match import Match
-from conntrack.policy.policy import Parts, address_column, address_columns
-from conntrack.policy.runtime import (
-    ACCEPT,
-    ANY_ADDRESS,
+from conntrack.policy.nat_rule import (
     CONTIGUITY,
     EXCLUSIVE,
     EXEMPT,
     FORWARD,
     MASQUERADE,
     NAT64,
-    NO_ZONE,
     ONE_TO_ONE,
     PARITY,
     REDIRECT,
     SOURCE_NAT,
     NatRule,
-    Rule,
 )
+from conntrack.policy.policy import Parts, address_column, address_columns
+from conntrack.policy.runtime import ACCEPT, ANY_ADDRESS, NO_ZONE, Rule
 from conntrack.policy.values import Span
 
 #: Rule.pair of the implicit accept

@@ -11,8 +11,9 @@ from typing import Final, NamedTuple
 from conntrack.packet import reason
 from conntrack.packet.counterpart import counterpart
 from conntrack.policy.across import destination, is_within
+from conntrack.policy.nat_rule import NAT64, ONE_TO_ONE, REDIRECT, NatRule
 from conntrack.policy.policy import Policy
-from conntrack.policy.runtime import ACCEPT, DROP, NAT64, NO_ZONE, ONE_TO_ONE, REDIRECT, SELF, NatRule, Query, Rule
+from conntrack.policy.runtime import ACCEPT, DROP, NO_ZONE, SELF, Query, Rule
 
 #: what the engine refuses although a rule accepts it: without translation nobody could answer
 STRANDED: Final = Rule(-1, "nat-required", "built-in", DROP, "", 0)

@@ -14,10 +14,11 @@ from conntrack.policy import passed, why
 from conntrack.policy.addresses import show
 from conntrack.policy.cases import question
 from conntrack.policy.course import Course, follow
+from conntrack.policy.nat_rule import REDIRECT, NatRule
 from conntrack.policy.passed import Passed
 from conntrack.policy.policy import Policy
 from conntrack.policy.questions import queries
-from conntrack.policy.runtime import ACCEPT, DROP, REDIRECT, SELF, NatRule, Query, Rule
+from conntrack.policy.runtime import ACCEPT, DROP, SELF, Query, Rule
 
 
 class Step(NamedTuple):

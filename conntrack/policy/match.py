@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 from mypy_extensions import i64
 
-from conntrack.policy.runtime import NatRule, Query, Rule
+from conntrack.policy.nat_rule import NatRule
+from conntrack.policy.runtime import Query, Rule
 from conntrack.policy.schedules import Schedule
 from conntrack.policy.selection import Selection
 

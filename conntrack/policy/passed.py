@@ -11,8 +11,9 @@ from typing import NamedTuple
 from conntrack.policy import builtins, why
 from conntrack.policy.course import Course
 from conntrack.policy.match import Match
+from conntrack.policy.nat_rule import NatRule
 from conntrack.policy.policy import Policy, address_column
-from conntrack.policy.runtime import SELF, NatRule, Query, Rule
+from conntrack.policy.runtime import SELF, Query, Rule
 
 
 class Passed(NamedTuple):

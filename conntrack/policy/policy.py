@@ -20,7 +20,8 @@ from conntrack.policy import zones as zones_
 from conntrack.policy.classifier import Classifier
 from conntrack.policy.limits import Limit
 from conntrack.policy.match import Match
-from conntrack.policy.runtime import ANY_ADDRESS, DROP, EXEMPT, MASQUERADE, SOURCE_NAT, NatRule, Query, Rule, Settings
+from conntrack.policy.nat_rule import EXEMPT, MASQUERADE, SOURCE_NAT, NatRule
+from conntrack.policy.runtime import ANY_ADDRESS, DROP, Query, Rule, Settings
 from conntrack.policy.sets import NetworkSet
 from conntrack.policy.zones import Zone
 

@@ -9,23 +9,8 @@ from __future__ import annotations
 from socket import AF_INET, AF_INET6, inet_ntop
 from typing import Final
 
-from conntrack.policy.runtime import (
-    ACCEPT,
-    DROP,
-    EXEMPT,
-    FORWARD,
-    LOG_ALL,
-    LOG_NEW,
-    LOG_NONE,
-    MASQUERADE,
-    NAT64,
-    ONE_TO_ONE,
-    REDIRECT,
-    REJECT,
-    SOURCE_NAT,
-    NatRule,
-    Rule,
-)
+from conntrack.policy.nat_rule import EXEMPT, FORWARD, MASQUERADE, NAT64, ONE_TO_ONE, REDIRECT, SOURCE_NAT, NatRule
+from conntrack.policy.runtime import ACCEPT, DROP, LOG_ALL, LOG_NEW, LOG_NONE, REJECT, Rule
 from conntrack.policy.sets import NetworkSet
 from conntrack.service.protocol import Item
 

@@ -16,7 +16,7 @@ from conntrack.engine.core import Engine
 from conntrack.nat.blocks import Ledger
 from conntrack.nat.deterministic import place, whose
 from conntrack.nat.port_block import Block
-from conntrack.policy.runtime import BlockPlan, NatRule
+from conntrack.policy.nat_rule import BlockPlan, NatRule
 from conntrack.service.policy_views import address_text
 from conntrack.service.protocol import Item
 

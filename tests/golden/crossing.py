@@ -24,7 +24,8 @@ from conntrack.engine.verdict import (
     USER_MASK,
 )
 from conntrack.flow.connection import Connection
-from conntrack.policy.runtime import ONE_TO_ONE, REDIRECT, SELF, SOURCE_NAT
+from conntrack.policy.nat_rule import ONE_TO_ONE, REDIRECT, SOURCE_NAT
+from conntrack.policy.runtime import SELF
 
 _ANSWERS: Final = {REJECT_RESET: "tcp-reset", REJECT_PORT: "port-unreachable", REJECT_PROHIBITED: "prohibited"}
 

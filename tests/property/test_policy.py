@@ -20,9 +20,10 @@ from conntrack.policy import why
 from conntrack.policy.classifier import Classifier
 from conntrack.policy.limits import Limit
 from conntrack.policy.match import Match, service_key
+from conntrack.policy.nat_rule import FORWARD, NatRule
 from conntrack.policy.policy import Parts, Policy
 from conntrack.policy.ranges import EVERYWHERE, Ranges, edges_below, split, united
-from conntrack.policy.runtime import ACCEPT, DROP, FORWARD, NatRule, Query, Rule
+from conntrack.policy.runtime import ACCEPT, DROP, Query, Rule
 from conntrack.policy.schedules import Schedule
 from conntrack.policy.selection import Selection
 from conntrack.policy.sets import NetworkSet

@@ -18,7 +18,7 @@ ALLOWED = {
     "flow": {"packet"},
     "tracker": {"flow", "packet"},
     "helper": {"flow", "packet"},
-    "nat": {"flow", "packet", "policy.runtime"},
+    "nat": {"flow", "packet", "policy.nat_rule"},
     "policy": {"flow", "packet"},
     "engine": {"policy", "nat", "helper", "tracker", "flow", "packet"},
     "gateway": {"engine", "policy", "nat", "helper", "tracker", "flow", "packet"},

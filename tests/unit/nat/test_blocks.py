@@ -7,7 +7,7 @@ from random import Random
 
 from conntrack.nat.blocks import Blocks, Ledger
 from conntrack.nat.port_block import Block
-from conntrack.policy.runtime import BlockPlan
+from conntrack.policy.nat_rule import BlockPlan
 
 POOL = [ip_address(f"203.0.113.{last}").packed for last in (10, 11)]
 

@@ -12,7 +12,7 @@ from conntrack.nat.choice import Choice, Chooser, port_class
 from conntrack.nat.endpoint import inside_of, outside_port
 from conntrack.nat.ports import Ports
 from conntrack.packet.header import GRE, ICMP, TCP, UDP
-from conntrack.policy.runtime import CONTIGUITY, EXCLUSIVE, PARITY
+from conntrack.policy.nat_rule import CONTIGUITY, EXCLUSIVE, PARITY
 
 OUTSIDE = inet_aton("203.0.113.1")
 SERVER = inet_aton("198.51.100.80")

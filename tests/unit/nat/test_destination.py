@@ -5,7 +5,7 @@ from socket import AF_INET6, inet_aton, inet_pton
 import pytest
 
 from conntrack.nat.destination import fitting, target
-from conntrack.policy.runtime import FORWARD, ONE_TO_ONE, REDIRECT, NatRule
+from conntrack.policy.nat_rule import FORWARD, ONE_TO_ONE, REDIRECT, NatRule
 
 CLIENT = inet_aton("198.51.100.9")
 WEB = [inet_aton(f"192.168.10.{host}") for host in (20, 21, 22)]

@@ -7,7 +7,7 @@ from ipaddress import ip_address
 import pytest
 
 from conntrack.nat.deterministic import capacity, number_of, place, whose
-from conntrack.policy.runtime import BlockPlan
+from conntrack.policy.nat_rule import BlockPlan
 
 
 def plan_of(*inside: tuple[str, str], size: int = 1000, low: int = 10000, high: int = 14499) -> BlockPlan:

@@ -9,7 +9,7 @@ import pytest
 
 from conntrack.policy.compile import compile_policy
 from conntrack.policy.document import Document
-from conntrack.policy.runtime import BlockPlan
+from conntrack.policy.nat_rule import BlockPlan
 
 Rules = Callable[[str], Document]
 Told = Callable[[str], list[str]]

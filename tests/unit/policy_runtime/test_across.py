@@ -9,8 +9,8 @@ import pytest
 from conntrack.policy.compile import compile_policy
 from conntrack.policy.explain import explain
 from conntrack.policy.load import load_text
+from conntrack.policy.nat_rule import NAT64
 from conntrack.policy.policy import Policy
-from conntrack.policy.runtime import NAT64
 from conntrack.policy.selftest import selftest
 
 RULES = """

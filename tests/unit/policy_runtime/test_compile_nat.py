@@ -4,17 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from conntrack.policy.nat_rule import EXEMPT, FORWARD, MASQUERADE, ONE_TO_ONE, REDIRECT, SOURCE_NAT, NatRule
 from conntrack.policy.policy import Policy
-from conntrack.policy.runtime import (
-    EXEMPT,
-    FORWARD,
-    MASQUERADE,
-    NO_ZONE,
-    ONE_TO_ONE,
-    REDIRECT,
-    SOURCE_NAT,
-    NatRule,
-)
+from conntrack.policy.runtime import NO_ZONE
 from tests.unit.policy_runtime.rulebook import GUEST, LAN, WAN, asked, course, policy
 
 OPEN = "policy: {any -> any: accept}"
