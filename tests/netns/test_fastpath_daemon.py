@@ -141,6 +141,26 @@ def test_a_route_takes_exactly_its_own_connections_back(net: Network, launch: La
         await_carried(daemon, far)
 
 
+def test_what_ipsec_guards_never_leaves_past_it(net: Network, launch: Launch) -> None:
+    """A policy takes its hosts' connections back, and no byte of theirs goes out in the clear meanwhile."""
+    daemon = launch()
+    with Talk(net.client, SERVER4, 80, net.server) as near, Talk(net.client, FAR4, 80, net.far) as far:
+        await_carried(daemon, near)
+        await_carried(daemon, far)
+        policy = "src 0.0.0.0/0 dst 203.0.113.0/24 dir out"
+        net.gateway.ip(f"xfrm policy add {policy} action block")
+        until(lambda: flow(daemon, far.port)["path"] == "slow", "it came back")
+        assert flow(daemon, near.port)["path"] == "fast"
+        far.near.send(b"!")
+        far.far.settimeout(0.5)
+        with pytest.raises(TimeoutError):
+            far.far.recv(1)
+        net.gateway.ip(f"xfrm policy delete {policy}")
+        far.far.settimeout(20)
+        assert far.far.recv(1) == b"!"
+        await_carried(daemon, far)
+
+
 def test_an_interface_that_goes_down_and_comes_up(net: Network, launch: Launch) -> None:
     daemon = launch()
     with Talk(net.client, SERVER4, 80, net.server) as talk:

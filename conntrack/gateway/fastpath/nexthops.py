@@ -38,6 +38,7 @@ class Ways:
         }
         self._own = {address.packed for address in snapshot.addresses}
         self._own |= {broadcast.packed for broadcast in snapshot.broadcasts}
+        self._guarded = {(masked(network, length), length) for network, length in snapshot.guarded}
         self._routes: dict[tuple[int, int], dict[bytes, Route]] = {}
         for route in snapshot.routes:
             table = self._routes.setdefault((len(route.network), route.length), {})
@@ -47,7 +48,7 @@ class Ways:
         }
 
     def to(self, address: bytes) -> Way | None:
-        """The way to a packed address; None: ours, a group, unreachable, or not by a way that the fast path knows."""
+        """The way to a packed address; None: ours, a group, unreachable, by IPsec, or not by a way that we know."""
         known = self._known
         if address in known:
             return known[address]
@@ -57,13 +58,17 @@ class Ways:
         return way
 
     def _find(self, address: bytes) -> Way | None:
-        if address in self._own or is_group(address):
+        if address in self._own or is_group(address) or self._is_guarded(address):
             return None
         route = self._route(address)
         link = None if route is None else self._links.get(route.interface)
         if route is None or link is None or route.gateway is None:
             return None
         return Way(link.interface, route.gateway or address, mtu_of(route, link))
+
+    def _is_guarded(self, address: bytes) -> bool:
+        lengths = {length for _, length in self._guarded}
+        return any((masked(address, length), length) in self._guarded for length in lengths)
 
     def _route(self, address: bytes) -> Route | None:
         size = len(address)

@@ -7,13 +7,14 @@ message, so it has no place in the thread that judges packets; nor would pyroute
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from socket import AF_INET, AF_INET6, inet_pton
 from typing import Any, Final
 
 from pyroute2 import IPRoute
 from pyroute2.netlink.exceptions import NetlinkDumpInterrupted, NetlinkError
 
+from conntrack.gateway.links import ipsec
 from conntrack.gateway.links.snapshot import (
     DEPRECATED,
     PREFERRED,
@@ -21,6 +22,7 @@ from conntrack.gateway.links.snapshot import (
     Address,
     Broadcast,
     Link,
+    Network,
     Route,
     Snapshot,
 )
@@ -58,11 +60,11 @@ class LinksError(Exception):
     """Links, addresses and routes cannot be read."""
 
 
-def read(netlink: IPRoute) -> Snapshot:
+def read(netlink: IPRoute, guarded: Callable[[], tuple[Network, ...]] = ipsec.guarded) -> Snapshot:
     """Reads everything. LinksError: the kernel refuses, or changes faster than it can be read."""
     for _ in range(_ATTEMPTS):
         try:
-            return _read(netlink)
+            return _read(netlink)._replace(guarded=guarded())
         except NetlinkDumpInterrupted:
             continue
         except NetlinkError as error:
@@ -140,23 +142,30 @@ def _broadcasts(routes: Iterable[_Message]) -> Iterator[Broadcast]:
 
 def _routes(routes: Iterable[_Message]) -> list[Route]:
     """Table main before default, and the lowest metric first."""
+    ours = [message for message in routes if _table(message) in (_MAIN, _DEFAULT)]
+    doubtful = {(_destination(message), message["dst_len"]) for message in ours if _asks_for_more(message)}
     found = []
-    for message in routes:
-        table = _table(message)
-        if table in (_MAIN, _DEFAULT) and not message["flags"] & _RTNH_F_DEAD:
+    for message in ours:
+        if not message["flags"] & _RTNH_F_DEAD:
             index = _oif(message) if message["type"] == _UNICAST else 0
             if index or message["type"] in _REFUSING:
                 metric = message.get_attr("RTA_PRIORITY") or 0
-                network = _destination(message)
-                gateway, mtu = _gateway(message, len(network)), _own_mtu(message)
-                found.append((-table, Route(network, message["dst_len"], metric, index, gateway, mtu)))
+                network, length = _destination(message), message["dst_len"]
+                gateway = None if (network, length) in doubtful else _gateway(message, len(network))
+                found.append((-_table(message), Route(network, length, metric, index, gateway, _own_mtu(message))))
     found.sort(key=lambda ranked: (ranked[0], ranked[1].metric))  # a stable sort: the kernel's order within
     return [route for _, route in found]
 
 
+def _asks_for_more(message: _Message) -> bool:
+    """Whether a route is for some sources alone (IPv6), or for some DSCPs (IPv4): which of its like it is then, and
+    what of the others, is not for us to tell."""
+    return bool(message["src_len"] or message["tos"])
+
+
 def _gateway(message: _Message, size: int) -> bytes | None:
-    """The next hop where there is exactly one, of the route's own family."""
-    if message.get_attr("RTA_MULTIPATH") or message.get_attr("RTA_VIA"):
+    """The next hop where there is exactly one, of the route's own family, to which packets go as they are."""
+    if any(message.get_attr(name) for name in ("RTA_MULTIPATH", "RTA_VIA", "RTA_ENCAP_TYPE")):
         return None
     text = message.get_attr("RTA_GATEWAY")
     return b"" if text is None else _packed(AF_INET if size == 4 else AF_INET6, text)

@@ -18,6 +18,9 @@ UNFIT: Final = 2  # link-local, temporary, tentative
 #: name of an interface → number of its zone, NO_ZONE if none lists it
 ZoneOf = Callable[[str], int]
 
+#: packed address, length of the prefix
+Network = tuple[bytes, int]
+
 
 class Link(NamedTuple):
     """An interface. `up` is the administrator's word, not the carrier's: masquerading outlives a pulled cable.
@@ -58,7 +61,7 @@ class Route(NamedTuple):
     length: int
     metric: int
     interface: int
-    gateway: bytes | None = b""  # next hop, packed; b"": on the link; None: several, or one of the other family
+    gateway: bytes | None = b""  # next hop, packed; b"": on the link; None: several, or the kernel looks at more
     mtu: int = 0  # the route's own; 0: the link's
 
 
@@ -70,6 +73,7 @@ class Snapshot(NamedTuple):
     broadcasts: tuple[Broadcast, ...] = ()
     routes: tuple[Route, ...] = ()
     by_destination: bool = True  # False: `ip rule` makes routes depend on more than the destination
+    guarded: tuple[Network, ...] = ()  # hosts that the kernel talks to by IPsec (ipsec.py)
 
 
 def topology(snapshot: Snapshot, zone_of: ZoneOf) -> Topology:

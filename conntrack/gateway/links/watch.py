@@ -1,4 +1,4 @@
-"""Follows links, addresses and routes in a thread of its own.
+"""Follows links, addresses, routes and IPsec's policies in a thread of its own.
 
 Lives here: the thread, when it reads, whom it tells. May not live here: what a message means (read.py).
 
@@ -9,17 +9,19 @@ changes are collected first, and reading never takes more than a tenth of the ti
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import select
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from pyroute2 import IPRoute
 
+from conntrack.gateway.links import ipsec
 from conntrack.gateway.links.read import LinksError, read
 from conntrack.gateway.links.snapshot import Snapshot
 
@@ -78,13 +80,14 @@ class Watch:
                 self._trouble = LinksError(f"links cannot be read: {error}")
                 self._ready.set()
 
-    def _follow(self, events: socket.socket, netlink: IPRoute) -> None:
+    def _follow(self, events: list[socket.socket], netlink: IPRoute) -> None:
         rest = 0.0
         current = True
         while not current or self._wait(events):
             if self._over(max(SETTLE, rest)):
                 return
-            _empty(events)
+            for one in events:
+                _empty(one)
             began = time.monotonic()
             current = self._read_again(netlink)
             rest = (time.monotonic() - began) * _REST
@@ -101,9 +104,9 @@ class Watch:
             self._changed(fresh)
         return True
 
-    def _wait(self, events: socket.socket) -> bool:
+    def _wait(self, events: list[socket.socket]) -> bool:
         """Waits for a notification; False: it is over."""
-        select.select([events.fileno(), self._ended], [], [])
+        select.select([*(one.fileno() for one in events), self._ended], [], [])
         return not self._over(0)
 
     def _over(self, seconds: float) -> bool:
@@ -111,16 +114,15 @@ class Watch:
         return bool(select.select([self._ended], [], [], seconds)[0])
 
 
-def _subscribed() -> socket.socket:
-    """A socket that gets every notification."""
-    events = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
-    try:
+@contextlib.contextmanager
+def _subscribed() -> Iterator[list[socket.socket]]:
+    """Sockets that get every notification."""
+    with contextlib.ExitStack() as opened:
+        events = opened.enter_context(socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE))
         events.bind((0, _GROUPS))
         events.setblocking(False)
-    except BaseException:
-        events.close()
-        raise
-    return events
+        policies = ipsec.subscribed()
+        yield [events] if policies is None else [events, opened.enter_context(policies)]
 
 
 def _empty(events: socket.socket) -> None:

@@ -45,6 +45,16 @@ def test_the_longest_prefix_and_the_lowest_metric_win() -> None:
     assert ways.to(packed("172.16.0.1")) is None
 
 
+def test_what_ipsec_guards_is_left_to_the_kernel() -> None:
+    networks = ((packed("10.1.0.0"), 16), (packed("198.51.100.9"), 32), (packed("2001:db8::"), 0))
+    routes = (*snapshot().routes, Route(bytes(16), 0, 0, WAN, packed("fe80::1")))
+    ways = Ways(snapshot()._replace(guarded=networks, routes=routes), BOTH)
+    for text in ("10.1.2.3", "198.51.100.9", "2001:db8:9::1"):
+        assert ways.to(packed(text)) is None
+    for text in ("10.2.2.3", "198.51.100.8", "192.168.10.5"):
+        assert ways.to(packed(text)) is not None
+
+
 def test_a_route_of_several_hops_or_rules_by_more_than_the_destination_are_left_to_the_kernel() -> None:
     several = snapshot()._replace(routes=(Route(bytes(4), 0, 0, WAN, None),))
     assert Ways(several, BOTH).to(packed("198.51.100.9")) is None

@@ -11,7 +11,17 @@ from pyroute2 import IPRoute
 from pyroute2.netlink.exceptions import NetlinkDumpInterrupted, NetlinkError
 
 from conntrack.gateway.links.read import LinksError, read
-from conntrack.gateway.links.snapshot import DEPRECATED, PREFERRED, UNFIT, Address, Broadcast, Link, Route, Snapshot
+from conntrack.gateway.links.snapshot import (
+    DEPRECATED,
+    PREFERRED,
+    UNFIT,
+    Address,
+    Broadcast,
+    Link,
+    Network,
+    Route,
+    Snapshot,
+)
 
 MAIN, DEFAULT, LOCAL = 254, 253, 255
 UNICAST, OURS, BROADCAST, ANYCAST, BLACKHOLE, THROW = 1, 2, 3, 4, 6, 9
@@ -39,6 +49,7 @@ class Kernel:
         self.routes: list[Message] = []
         self.rules = [rule(0, LOCAL), rule(32766, MAIN), rule(32767, DEFAULT)]
         self.troubles: list[Exception] = []
+        self.guarded: tuple[Network, ...] = ()
 
     def get_links(self) -> list[Message]:
         if self.troubles:
@@ -55,7 +66,7 @@ class Kernel:
         return self.rules
 
     def read(self) -> Snapshot:
-        return read(cast(IPRoute, self))
+        return read(cast(IPRoute, self), lambda: self.guarded)
 
 
 def rule(priority: int, table: int) -> Message:
@@ -77,11 +88,21 @@ def address(text: str, flags: int = 0x80, scope: int = 0, peer: str = "") -> Mes
     return Message(attributes, family=family_of(text), index=2, scope=scope, flags=flags & 0xFF)
 
 
-def route(network: str, length: int, kind: int = UNICAST, table: int = MAIN, flags: int = 0, **more: Any) -> Message:
+def route(
+    network: str,
+    length: int,
+    kind: int = UNICAST,
+    table: int = MAIN,
+    flags: int = 0,
+    source: int = 0,
+    tos: int = 0,
+    **more: Any,
+) -> Message:
     attributes = {"RTA_DST": network, "RTA_TABLE": table, "RTA_OIF": 2} | more
     if length == 0:
         del attributes["RTA_DST"]
-    return Message(attributes, family=family_of(network), dst_len=length, table=table & 0xFF, type=kind, flags=flags)
+    fields = {"dst_len": length, "src_len": source, "tos": tos, "table": table & 0xFF, "type": kind, "flags": flags}
+    return Message(attributes, family=family_of(network), **fields)
 
 
 @pytest.fixture
@@ -195,6 +216,26 @@ def test_next_hops_and_mtus(kernel: Kernel) -> None:
         (b"", 1400),
         (packed("fe80::9"), 0),
     ]
+
+
+def test_what_is_encapsulated_or_for_some_sources_or_dscps_alone_has_no_next_hop_of_ours(kernel: Kernel) -> None:
+    """The others of the same prefix neither: which of them the kernel takes depends on more than the destination."""
+    kernel.routes = [
+        route("10.1.0.0", 16, RTA_GATEWAY="192.0.2.9", RTA_ENCAP_TYPE=1),
+        route("10.2.0.0", 16, RTA_GATEWAY="192.0.2.9"),
+        route("10.2.0.0", 16, RTA_GATEWAY="192.0.2.8", RTA_PRIORITY=20, tos=0x10),
+        route("::", 0, RTA_GATEWAY="fe80::9"),
+        route("::", 0, RTA_GATEWAY="fe80::8", RTA_PRIORITY=20, source=64),
+        route("2001:db8:1::", 48, RTA_GATEWAY="fe80::9"),
+    ]
+    found = {(one.length, one.metric): one.gateway for one in kernel.read().routes if len(one.network) == 16}
+    assert found == {(0, 0): None, (0, 20): None, (48, 0): packed("fe80::9")}
+    assert [one.gateway for one in kernel.read().routes if len(one.network) == 4] == [None, None, None]
+
+
+def test_what_ipsec_guards_is_a_part_of_it(kernel: Kernel) -> None:
+    kernel.guarded = ((packed("10.9.0.0"), 16),)
+    assert kernel.read().guarded == kernel.guarded
 
 
 def test_whether_more_than_the_destination_decides(kernel: Kernel) -> None:
