@@ -25,7 +25,7 @@ from conntrack.policy.document_settings import Settings
 from conntrack.service import xdp
 from conntrack.service.host import Host
 from conntrack.service.protocol import Item
-from conntrack.service.xdp import Xdp
+from conntrack.service.xdp import Xdp, paced
 
 #: connections that the maps have room for where the table has no limit
 UNLIMITED = 1 << 20
@@ -36,13 +36,13 @@ logger = logging.getLogger("pairwall.fastpath")
 class FastPath:
     """Made with the daemon's parts; `start` decides whether there is one. All methods may be called without.
 
-    by_xdp: the zones that want XDP.
+    by_xdp: the names of the zones that want XDP.
     """
 
     def __init__(
         self, host: Host, engine: Engine, queue: Queue, settings: Settings, by_xdp: frozenset[str] = frozenset()
     ) -> None:
-        self.by_xdp = by_xdp
+        self._by_xdp = by_xdp
         self._host = host
         self._engine = engine
         self._queue = queue
@@ -60,7 +60,7 @@ class FastPath:
             if self._mode == "off":
                 await self._host.unload()
                 return
-            self._stand = await self._host.open_stand(self._capacity, bool(self.by_xdp))
+            self._stand = await self._host.open_stand(self._capacity, bool(self._by_xdp))
             await self._begin(self._stand)
         except (FastPathError, OSError) as error:
             self._why = str(error).partition("\n")[0]  # the rest is for the log: what libbpf said
@@ -72,8 +72,9 @@ class FastPath:
         loop = asyncio.get_running_loop()
         engine = self._engine
         manager = self._manager = Manager(engine, stand.maps, self._capacity, loop.call_soon, time.monotonic)
+        self._xdp = Xdp(self._host, stand, manager, self._by_xdp)
         if stand.has_xdp():
-            self._xdp = Xdp(self._host, stand, manager)
+            self._xdp.begin()
         if stand.adopted:
             adopted, lost = adopt_all(engine, manager, stand.maps, time.monotonic())
             logger.info("took connections over", extra={"fields": {"connections": adopted, "not_permitted": lost}})
@@ -85,23 +86,28 @@ class FastPath:
 
     async def follow(self) -> None:
         """Interfaces, addresses or routes changed."""
-        stand, manager = self._stand, self._manager
-        if stand is None or manager is None:
+        stand, manager, xdp = self._stand, self._manager, self._xdp
+        if stand is None or manager is None or xdp is None:
             return
+        await xdp.settle()
         policy = self._engine.policy
         snapshot = self._host.snapshot()
         zones = {link.name: policy.zone_of_interface(link.name) for link in snapshot.links}
         names = {name for name, zone in zones.items() if zone > 0}
-        by_xdp = frozenset(name for name in names if policy.zones[zones[name]].name in self.by_xdp)
+        by_xdp = frozenset(name for name in names if policy.zones[zones[name]].name in xdp.wanted)
         attached = await asyncio.to_thread(stand.follow, snapshot, names, by_xdp)
-        if self._xdp is not None:
-            self._xdp.follow(snapshot)
+        more = xdp.follow(snapshot)
         if not snapshot.by_destination:
             stand.refusals["all"] = "`ip rule` makes routes depend on more than the destination"
         await paced(reroute(manager, Ways(snapshot, attached), time.monotonic()))
+        if more:
+            await paced(xdp.relink())
 
-    async def rejudge(self) -> None:
-        """Other rules are in force."""
+    async def rejudge(self, by_xdp: frozenset[str]) -> None:
+        """Other rules are in force, by which these zones want XDP: they get it when links are followed next."""
+        self._by_xdp = by_xdp
+        if self._xdp is not None:
+            self._xdp.wanted, self._xdp.asked = by_xdp, True
         if self._manager is not None:
             await paced(rejudge(self._manager, self._engine, time.monotonic()))
 
@@ -112,11 +118,11 @@ class FastPath:
 
     async def tended(self) -> None:
         """Keeps the neighbours known that XDP sends to, and asks drivers whether they still can; between packets."""
-        stand = self._stand
-        if self._xdp is not None and stand is not None and stand.at_driver():
-            await paced(self._xdp.tend())
-            if await asyncio.to_thread(stand.look_again):
-                self._xdp.follow(self._host.snapshot())
+        stand, xdp = self._stand, self._xdp
+        if xdp is not None and stand is not None and stand.at_driver():
+            await paced(xdp.tend())
+            if await asyncio.to_thread(stand.look_again) and xdp.follow(self._host.snapshot()):
+                await paced(xdp.relink())
 
     async def swept(self) -> None:
         """The same, between packets."""
@@ -192,9 +198,3 @@ class FastPath:
             "share": self.share(),
             "punts": {punts.name(number): counts[number] for number in punts.PUNTS if number and counts[number]},
         }
-
-
-async def paced(steps: Iterator[None]) -> None:
-    """Takes the steps with a turn of packets after each."""
-    for _ in steps:
-        await asyncio.sleep(0)

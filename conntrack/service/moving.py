@@ -33,6 +33,11 @@ class Mover:
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._move(), name="links")
 
+    async def settled(self, seconds: float) -> None:
+        """Until no move is under way, or for so long."""
+        if self._task is not None:
+            await asyncio.wait({self._task}, timeout=seconds)
+
     def stop(self) -> None:
         """Gives up a move that is under way."""
         if self._task is not None:

@@ -56,6 +56,9 @@ SWEEP: Final = 10.0
 #: seconds between questions whether next hops of XDP still answer; the kernel takes as long again to find out
 TEND: Final = 5.0
 
+#: seconds that a reload waits for drivers to take XDP
+PATIENCE: Final = 5.0
+
 logger = logging.getLogger("pairwall")
 
 
@@ -167,14 +170,14 @@ class Running:
         self._crossings.take(way_out, prefixes)
         core.engine.swap(rules.policy)
         core.engine.move(topology, time.monotonic())
-        self._fastpath.by_xdp = wanting(rules.document)
         await self._crossings.narrow(prefixes)
-        await self._fastpath.rejudge()
+        await self._fastpath.rejudge(wanting(rules.document))
         self._mover.changed()  # the links may have changed while the hooks were installed
         self.status.settings = after
         if after.metrics.listen != before.metrics.listen:
             await self._listen_elsewhere(after.metrics.listen)
         self._record()
+        await self._mover.settled(PATIENCE)  # until the fast path is where these rules want it
 
     async def _listen(self, listen: Listen) -> None:
         if listen.port:

@@ -24,6 +24,8 @@ class Side:
         self.sender, self.receiver = sender, receiver
         self.sent = 0
         self.arrived = 0
+        self.pause = 0.0  # seconds, the longest in which nothing arrived
+        self._heard = 0.0
         self._digest = hashlib.sha256()
 
     def send(self) -> None:
@@ -34,6 +36,9 @@ class Side:
     def receive(self) -> None:
         with contextlib.suppress(BlockingIOError):
             while piece := self.receiver.recv(1 << 16):
+                now = time.monotonic()
+                self.pause = max(self.pause, now - self._heard if self._heard else 0.0)
+                self._heard = now
                 self._digest.update(piece)
                 self.arrived += len(piece)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
@@ -13,13 +14,15 @@ import pytest
 from conntrack.cli.lab.namespace import LabError, Namespace
 from conntrack.cli.lab.network import CLIENT4, SERVER4, Network
 from conntrack.flow.pair import build, invert
-from conntrack.gateway.fastpath import punts
+from conntrack.gateway.fastpath import loader, punts
 from conntrack.gateway.fastpath.attach import Attachment, adopt, attach, attach_clsact, attach_tcx, attach_xdp
 from conntrack.gateway.fastpath.errors import FastPathError
 from conntrack.gateway.fastpath.layout import REPLY, Flow
 from conntrack.gateway.fastpath.loader import Loaded, load
 from conntrack.gateway.fastpath.maps import Offer
 from conntrack.gateway.fastpath.program import Program
+from conntrack.gateway.fastpath.stand import Stand
+from conntrack.gateway.links.snapshot import Link, Snapshot
 from conntrack.packet.header import UDP
 from tests.offload import built
 
@@ -135,6 +138,39 @@ def test_an_interface_that_goes_takes_the_program_along(host: Namespace, loaded:
 def test_an_interface_that_is_not_there(host: Namespace, loaded: Loaded, kind: str) -> None:
     with host.entered(), pytest.raises(FastPathError, match="the interface is gone"):
         KINDS[kind](loaded.tc, GONE)
+
+
+def test_a_stand_gets_xdp_later_and_loses_it_again(
+    host: Namespace, pins: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, eth0 = pins / "here", index(host, "eth0")
+    here.mkdir()
+    links = Snapshot((Link(eth0, "eth0", True, kind="veth"),))
+    stand = Stand(load(built(), 16, here), here, os.open(here, os.O_RDONLY), virtual=True)
+    with host.entered():
+        stand.follow(links, {"eth0"}, frozenset())
+        monkeypatch.setattr(loader, "OBJECT", Path("/none/none.o"))
+        with pytest.raises(FastPathError, match="without the fast path"):
+            stand.load_xdp()
+        stand.follow(links, {"eth0"}, frozenset(("eth0",)))
+        assert (stand.attached(), stand.at_driver()) == ({eth0}, frozenset())
+        assert "without the fast path" in stand.not_by_xdp["eth0"]
+        monkeypatch.setattr(loader, "OBJECT", built())
+        for _ in range(2):
+            stand.load_xdp()
+            stand.follow(links, {"eth0"}, frozenset(("eth0",)))
+            assert (stand.at_driver(), stand.not_by_xdp) == ({eth0}, {})
+            assert "xdp" in host.run("ip", "link", "show", "eth0").stdout
+            assert (here / f"xdp{eth0}").exists()
+            stand.without_xdp()
+            assert "xdp" not in host.run("ip", "link", "show", "eth0").stdout
+            assert not (here / f"xdp{eth0}").exists()
+            assert (stand.attached(), stand.at_driver(), stand.senders()) == ({eth0}, frozenset(), frozenset())
+        stand.leave()
+        stand.load_xdp()
+        stand.follow(links, {"eth0"}, frozenset(("eth0",)))  # a thread that comes late
+    assert standing(host) == ""
+    assert not here.exists()
 
 
 def test_a_driver_without_xdp_says_so(host: Namespace, loaded: Loaded) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,9 @@ from conntrack.cli.lab.network import SERVER4, SERVER6, Network
 from conntrack.cli.lab.waiting import until
 from conntrack.gateway.fastpath import loader
 from conntrack.service.linux import XDP_ON_VETH
+from tests.netns.echoes import Echoes
+from tests.netns.fastpath import drops, fast_count, flows
+from tests.netns.streams import Streams
 from tests.netns.talk import Talk
 
 RULES = """\
@@ -33,6 +37,10 @@ nat:
 policy:
   lan -> wan: accept
 """
+
+WITHOUT = RULES.replace(", fastpath: xdp", "")
+#: seconds that nobody may have to wait, however busy the machine is: TCP sends again after 0.2, then 0.4
+STANDSTILL = 2.0
 
 pytestmark = pytest.mark.skipif(not loader.OBJECT.exists(), reason="this package was built without the fast path")
 
@@ -184,6 +192,51 @@ def test_a_neighbour_that_changes_without_a_word_is_found_out(cards: Network, la
         until(lambda: goes_by_xdp(daemon, talk), "XDP carries to the new address")
 
 
+def by_tc_and_xdp(daemon: Daemon, seconds: float = 0.5) -> tuple[int, int]:
+    """Packets that go by each in so many seconds."""
+    before = view(daemon)
+    time.sleep(seconds)
+    after = view(daemon)
+    driver = after["xdp"]["packets"] - before["xdp"]["packets"]
+    return after["packets"] - before["packets"] - driver, driver
+
+
+def test_reloads_bring_xdp_and_take_it_off_while_transfers_run(cards: Network, launch: Launch) -> None:
+    """tc → XDP → tc → XDP: no byte, no datagram is lost, nothing stands still, nothing is taken back."""
+    daemon = launch(WITHOUT)
+    talks = [Talk(cards.client, server, 80, cards.server) for server in (SERVER4, SERVER6, SERVER4, SERVER6)]
+    with (
+        Streams(talks, 0.01) as streams,
+        Echoes(cards.client, SERVER4, 53, cards.server) as echoes,
+        Echoes(cards.client, SERVER6, 53, cards.server) as echoes6,
+    ):
+        until(lambda: fast_count(daemon) == 6, "all of them are carried", 20)
+        assert view(daemon)["xdp"] == {"interfaces": [], "sends_by": [], "refused": {}, "left_to_tc": {}, "packets": 0}
+        owners = {flow["id"] for flow in flows(daemon)}
+        for _ in range(2):
+            daemon.reload(RULES)
+            assert view(daemon)["xdp"]["interfaces"] == ["eth0", "eth1"]
+            until(lambda: moved_to_xdp(daemon), "XDP has taken them over", 20)
+            daemon.reload(WITHOUT)
+            assert view(daemon)["xdp"]["interfaces"] == []
+            assert "prog/xdp" not in cards.gateway.run("ip", "link").stdout
+            tc, driver = by_tc_and_xdp(daemon)
+            assert tc > 0
+            assert driver == 0
+        assert {flow["id"] for flow in flows(daemon) if flow["path"] == "fast"} == owners
+        assert streams.drain()
+        assert [echoes.lost(), echoes6.lost()] == [0, 0]
+        assert max(side.pause for side in streams.sides) < STANDSTILL
+    assert (streams.trouble, echoes.trouble, echoes6.trouble) == ([], [], [])
+    assert drops(daemon) == {}
+
+
+def moved_to_xdp(daemon: Daemon) -> bool:
+    """Whether next to all of what is carried goes by XDP."""
+    tc, driver = by_tc_and_xdp(daemon)
+    return driver > 20 * tc
+
+
 def test_what_xdp_carries_outlives_a_daemon_that_is_killed(cards: Network, launch: Launch) -> None:
     first = launch()
     with Talk(cards.client, SERVER4, 80, cards.server) as talk:
@@ -196,5 +249,5 @@ def test_what_xdp_carries_outlives_a_daemon_that_is_killed(cards: Network, launc
         second.stop()
         assert "nothing to remove" in client(cards.gateway, "unload").stdout
         assert "prog/xdp" not in cards.gateway.run("ip", "link").stdout
-        third = launch(RULES.replace(", fastpath: xdp", ""))
+        third = launch(WITHOUT)
         assert view(third)["xdp"]["interfaces"] == []

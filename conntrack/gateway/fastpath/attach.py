@@ -51,11 +51,13 @@ class Link:
     def replace(self, program: Program) -> None:
         """Swaps the program without a gap. FastPathError: the interface is gone."""
         block = syscalls.block(syscalls.UPDATE, self.descriptor, program.descriptor, 0, 0)
-        syscalls.checked(syscalls.LINK_UPDATE, block, "swap the program of a link")
+        result = syscalls.waited(syscalls.LINK_UPDATE, block)
+        if result < 0:
+            raise syscalls.failure("swap the program of a link", -result)
 
     def detach(self) -> None:
         """Takes the program off and gives the descriptor back; no error where the interface is gone."""
-        result = syscalls.call(syscalls.LINK_DETACH, syscalls.block(_DETACH, self.descriptor))
+        result = syscalls.waited(syscalls.LINK_DETACH, syscalls.block(_DETACH, self.descriptor))
         self.close()
         if result < 0 and result != -errno.ENOLINK:
             raise syscalls.failure("detach a link", -result)
@@ -127,7 +129,10 @@ def attach(program: Program, interface: int, pin: Path | None = None) -> Attachm
 def attach_tcx(program: Program, interface: int) -> Link:
     """By a link, behind all programs that are there already. FastPathError with EINVAL: this kernel has no tcx."""
     block = syscalls.block(syscalls.LINK, program.descriptor, interface, _TCX_INGRESS, 0)
-    return Link(syscalls.checked(syscalls.LINK_CREATE, block, f"attach to interface {interface}"))
+    result = syscalls.waited(syscalls.LINK_CREATE, block)
+    if result < 0:
+        raise syscalls.failure(f"attach to interface {interface}", -result)
+    return Link(result)
 
 
 def attach_xdp(program: Program, interface: int, pin: Path | None = None) -> Link:
@@ -136,7 +141,7 @@ def attach_xdp(program: Program, interface: int, pin: Path | None = None) -> Lin
     Every interface that packets are sent on to must be able to transmit them (ndo_xdp_xmit), or they are lost.
     """
     block = syscalls.block(syscalls.LINK, program.descriptor, interface, _XDP, _DRIVER_MODE)
-    result = syscalls.call(syscalls.LINK_CREATE, block)
+    result = syscalls.waited(syscalls.LINK_CREATE, block)
     if result < 0:
         error = syscalls.failure(f"attach by XDP to interface {interface}", -result)
         raise FastPathError(error.problem, _XDP_REMEDIES.get(-result, error.remedy), -result)

@@ -21,6 +21,8 @@ from conntrack.packet.header import TCP
 INDEX: Final = Struct("=I")
 _PAIR: Final = Struct("=II")
 _LINK_HEADER: Final = bytes(14)
+#: bytes of an IPv4 flow key
+_KEY4: Final = 14
 
 
 class Offer(NamedTuple):
@@ -31,6 +33,18 @@ class Offer(NamedTuple):
     reply_key: bytes
     reply: Flow
     state: bytes  # handover.state_of(connection); b"" where packets need no judgement (UDP, ICMP)
+
+
+class Relink(NamedTuple):
+    """What Flow.link of one entry is to be; not where the entry is another connection's by now."""
+
+    key: bytes
+    owner: int
+    link: int
+
+    def pack(self) -> bytes:
+        """As the relinking program takes it."""
+        return layout.RELINK.pack(map_key(self.key), self.owner, self.link, len(self.key) != _KEY4)
 
 
 class Recalled(NamedTuple):
@@ -44,11 +58,14 @@ class Recalled(NamedTuple):
 class Connections:
     """The maps of flows and TCP states. Every method raises FastPathError where the kernel refuses."""
 
-    def __init__(self, flows4: KernelMap, flows6: KernelMap, tcp: KernelMap, freezer: Program) -> None:
+    def __init__(
+        self, flows4: KernelMap, flows6: KernelMap, tcp: KernelMap, freezer: Program, relinker: Program
+    ) -> None:
         self._flows4 = flows4
         self._flows6 = flows6
         self._tcp = tcp
         self._freezer = freezer
+        self._relinker = relinker
         self._slots = Slots(tcp.shape.capacity)
 
     def insert(self, offer: Offer) -> None:
@@ -108,8 +125,14 @@ class Connections:
         for at in range(0, len(slots), layout.FREEZES):
             self._freezer.run(_LINK_HEADER + b"".join(slots[at : at + layout.FREEZES]))
 
+    def relink(self, orders: list[Relink]) -> None:
+        """Has XDP send entries' packets by other ways, or (link 0) leave them to tc, while they go on counting."""
+        packed = [order.pack() for order in orders]
+        for at in range(0, len(packed), layout.RELINKS):
+            self._relinker.run(_LINK_HEADER + b"".join(packed[at : at + layout.RELINKS]))
+
     def _of(self, key: bytes) -> KernelMap:
-        return self._flows4 if len(key) == 14 else self._flows6
+        return self._flows4 if len(key) == _KEY4 else self._flows6
 
     def _insert_family(self, flows: KernelMap, offers: list[Offer]) -> int:
         """insert_many for connections of one family."""

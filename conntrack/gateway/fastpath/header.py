@@ -47,6 +47,7 @@ def header() -> str:
         "MOST_COUNTED": memory.MOST_COUNTED,
         "KIND_ACK": table.ACK,
         "FREEZES": layout.FREEZES,
+        "RELINKS": layout.RELINKS,
         "LINKS": layout.LINKS,
         "TICK_SHIFT": coarse.TICK_SHIFT,
         "ACTION_KEEP": KEEP,
@@ -83,6 +84,7 @@ def assertions() -> list[str]:
         "tcp_state": layout.TCP_FIELDS,
         "settings": layout.SETTINGS_FIELDS,
         "link": layout.LINK_FIELDS,
+        "relink": layout.RELINK_FIELDS,
     }
     lines = []
     for struct, fields in structs.items():

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
 from conntrack.gateway.fastpath import layout
+from conntrack.gateway.fastpath.carried import Carried
 from conntrack.gateway.fastpath.errors import FastPathError
 from conntrack.gateway.fastpath.figures import Figures
 from conntrack.gateway.fastpath.maps import FlowMaps
@@ -58,6 +59,12 @@ class Hops:
             self._users[number] += 1
         return number
 
+    def both(self, record: Carried) -> tuple[int, int]:
+        """What entries of both directions are to have: the numbers that they have, else such as there are by now."""
+        there, back = record.original.way, record.reply.way
+        out, home = record.links
+        return out or self.take(back.interface, there), home or self.take(there.interface, back)
+
     def claim(self, number: int, inbound: int, way: Way) -> None:
         """The same for a flow that an earlier process gave this number."""
         if not 0 < number < layout.LINKS:
@@ -73,12 +80,17 @@ class Hops:
         if number != NONE:
             self._users[number] -= 1
 
-    def follow(self, snapshot: Snapshot, standing: frozenset[int], senders: frozenset[int]) -> None:
-        """XDP stands at these interfaces now, and can send by those; their own addresses may be others."""
+    def follow(self, snapshot: Snapshot, standing: frozenset[int], senders: frozenset[int]) -> bool:
+        """XDP stands at these interfaces now, and can send by those; their own addresses may be others.
+
+        Whether there are ways now that there were not before.
+        """
+        more = bool(standing - self._standing or senders - self._senders)
         self._standing, self._senders = standing, senders
         self._hardware = {link.interface: link.hardware for link in snapshot.links}
         for number in self._hops:
             self._write(number)
+        return more
 
     def changed(self, interface: int, address: bytes, hardware: bytes) -> None:
         """A neighbour became known, or got another hardware address, or (b"") is known no more."""

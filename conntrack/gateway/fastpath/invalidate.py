@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from typing import Final
 
 from conntrack.engine.core import Engine
-from conntrack.flow.connection import OFFLOADED
 from conntrack.gateway.fastpath.carried import Carried, destination
 from conntrack.gateway.fastpath.holds import FOREVER
 from conntrack.gateway.fastpath.manager import Manager
@@ -61,4 +60,4 @@ def parts(manager: Manager) -> Iterator[list[Carried]]:
     """The connections carried now, a few at a time; those that came back meanwhile are left out."""
     records = list(manager.carried.values())
     for at in range(0, len(records), STEP):
-        yield [one for one in records[at : at + STEP] if one.connection.status & OFFLOADED]
+        yield [one for one in records[at : at + STEP] if manager.carries(one)]

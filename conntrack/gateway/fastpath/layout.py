@@ -33,6 +33,9 @@ LIBERAL: Final = 0x02
 #: TCP states that one run of the freezing program freezes at most
 FREEZES: Final = 128
 
+#: entries that one run of the relinking program changes at most: the kernel takes frames of a page, less its own part
+RELINKS: Final = 64
+
 Fields = tuple[tuple[str, str], ...]
 
 #: what entries of both families begin with: (field, struct format)
@@ -83,6 +86,8 @@ TCP_FIELDS: Final[Fields] = (
 SETTINGS_FIELDS: Final[Fields] = (("generation", "I"), ("", "4x"))
 #: XDP: hardware addresses of the next hop, of ours there, and of ours where packets come in; valid: 0 or 1
 LINK_FIELDS: Final[Fields] = (("destination", "6s"), ("source", "6s"), ("ours", "6s"), ("valid", "H"))
+#: what the relinking program is told of one entry; an IPv4 key has zeros behind it
+RELINK_FIELDS: Final[Fields] = (("key6", "40s"), ("owner", "I"), ("link", "H"), ("version6", "H"))
 #: ways that XDP has room for, the one of index 0 is none
 LINKS: Final = 4096
 
@@ -103,6 +108,7 @@ FLOW6: Final = packed(FLOW6_FIELDS)
 TCP_STATE: Final = packed(TCP_FIELDS)
 SETTINGS: Final = packed(SETTINGS_FIELDS)
 LINK: Final = packed(LINK_FIELDS)
+RELINK: Final = packed(RELINK_FIELDS)
 COUNTER: Final = Struct("=Q")
 
 #: bytes of a map key: a flow key (flow/pair.py) with its first two bytes at the end, and two zeros

@@ -24,6 +24,7 @@ _NAMES: Final = ("flows4", "flows6", "tcp", "settings", "links", "punts")
 _TC: Final = "pairwall_tc"
 _XDP: Final = "pairwall_xdp"
 _FREEZE: Final = "pairwall_freeze"
+_RELINK: Final = "pairwall_relink"
 
 
 class Loaded(NamedTuple):
@@ -63,6 +64,20 @@ def load(path: Path, capacity: int, pins: Path | None = None, xdp: bool = False)
         if pins is not None:
             _pin(opened, shapes, pins)
         return _loaded(opened, shapes, xdp)
+    finally:
+        opened.close()
+
+
+def load_xdp(path: Path, maps: FlowMaps) -> Program:
+    """The program for XDP alone, over maps that are in use. FastPathError: with what is missing and the remedy."""
+    opened = Library().open_object(path)
+    try:
+        for name, one in zip(_NAMES, maps.all(), strict=True):
+            opened.reuse(layout.map_name(name), one.descriptor)
+        for program in (_TC, _FREEZE, _RELINK):
+            opened.leave_out(program)
+        opened.load()
+        return Program(opened.program(_XDP), _XDP)
     finally:
         opened.close()
 
@@ -116,7 +131,8 @@ def _loaded(opened: Object, shapes: dict[str, Shape], xdp: bool) -> Loaded:
     flows4, flows6, tcp, settings, links, counters = (
         KernelMap(opened.map(shape.name), cpus if name == "punts" else 1) for name, shape in shapes.items()
     )
-    maps = FlowMaps(flows4, flows6, tcp, settings, links, counters, Program(opened.program(_FREEZE), _FREEZE))
+    freezer, relinker = (Program(opened.program(name), name) for name in (_FREEZE, _RELINK))
+    maps = FlowMaps(flows4, flows6, tcp, settings, links, counters, freezer, relinker)
     driver = Program(opened.program(_XDP), _XDP) if xdp else None
     return Loaded(Program(opened.program(_TC), _TC), maps, maps.adopt(), driver)
 

@@ -73,9 +73,13 @@ class Manager(Offload):
     def ways(self, ways: Ways) -> None:
         self._offers.ways = ways
 
-    def send_by(self, hops: Hops) -> None:
-        """Has XDP carry what it can, by these ways."""
+    def send_by(self, hops: Hops | None) -> None:
+        """Has XDP carry what is offered from now on, by these ways; None: no more."""
         self._offers.hops = hops
+
+    def carries(self, record: Carried) -> bool:
+        """Whether this record is of what is in the maps now: its connection may have come back, and gone in anew."""
+        return self.carried.get(int(record.connection.identity) & _MASK) is record
 
     # Offload
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from conntrack.gateway.fastpath import layout, punts
-from conntrack.gateway.fastpath.connections import INDEX, Connections, Offer, Recalled
+from conntrack.gateway.fastpath.connections import INDEX, Connections, Offer, Recalled, Relink
 from conntrack.gateway.fastpath.kernelmap import KernelMap
 from conntrack.gateway.fastpath.layout import Flow, flow_key, unpack_flow
 from conntrack.gateway.fastpath.program import Program
 from conntrack.packet.header import TCP
 
-__all__ = ["FlowMaps", "Offer", "Recalled"]
+__all__ = ["FlowMaps", "Offer", "Recalled", "Relink"]
 
 
 class FlowMaps(Connections):
@@ -30,8 +30,9 @@ class FlowMaps(Connections):
         links: KernelMap,
         punts: KernelMap,
         freezer: Program,
+        relinker: Program,
     ) -> None:
-        super().__init__(flows4, flows6, tcp, freezer)
+        super().__init__(flows4, flows6, tcp, freezer, relinker)
         self._settings = settings
         self._links = links
         self._punts = punts
@@ -101,3 +102,4 @@ class FlowMaps(Connections):
         for one in self.all():
             one.close()
         self._freezer.close()
+        self._relinker.close()

@@ -62,7 +62,7 @@ class Offers:
         state = state_of(connection, self.liberal) if connection.protocol == TCP else b""
         record = Carried(connection, (there, back), state, now)
         if self.hops is not None:
-            record.links = (self.hops.take(back.interface, there), self.hops.take(there.interface, back))
+            record.links = self.hops.both(record)
         offer = Offer(
             original.key,
             self._flow(connection, there, back.interface, record.links[0], False),
@@ -81,9 +81,9 @@ class Offers:
 
     def claimed(self, record: Carried, links: tuple[int, int]) -> None:
         """An earlier process has put this one in, with these numbers of its ways."""
+        record.links = links
         if self.hops is not None:
             there, back = record.original.way, record.reply.way
-            record.links = links
             self.hops.claim(links[0], back.interface, there)
             self.hops.claim(links[1], there.interface, back)
 

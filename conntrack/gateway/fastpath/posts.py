@@ -34,7 +34,7 @@ class Posts:
 
     def kinds(self) -> set[str]:
         """How it is attached: "tcx", "clsact", "xdp"."""
-        return {one.kind for one in self._attached.values()}
+        return {one.kind for one in list(self._attached.values())}
 
     def attached(self) -> frozenset[int]:
         """The interfaces where it stands."""

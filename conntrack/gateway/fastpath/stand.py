@@ -8,17 +8,23 @@ Everything here may take tens of milliseconds: it has no place in the thread tha
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
+from typing import Final
 
 from conntrack.gateway.fastpath import attach, drivers, loader, pins, posts
+from conntrack.gateway.fastpath.errors import FastPathError
 from conntrack.gateway.fastpath.posts import Posts
 from conntrack.gateway.links.snapshot import Link, Snapshot
 
+_NOT_ASKED_FOR: Final = "no zone has asked for XDP"
+
 
 class Stand:
-    """One loaded object. `refusals`: interface name → why the tc program is not there; `not_by_xdp`: the same of XDP,
-    for what comes in; `not_sent`: why XDP leaves what is to leave by that interface to tc.
+    """One loaded object; several threads may use it.
 
+    refusals: interface name → why the tc program is not there. not_by_xdp: the same of XDP, for what comes in.
+    not_sent: why XDP leaves what is to leave by that interface to tc.
     held: a descriptor that is closed at the end (pins.claimed). virtual: XDP on veth, for tests. without_xdp: why there
     is none.
     """
@@ -34,11 +40,13 @@ class Stand:
         self._here = here
         self._held = held
         self._virtual = virtual
-        self._without_xdp = without_xdp or "XDP was not asked for when the daemon was started: restart it"
+        self._without_xdp = without_xdp or _NOT_ASKED_FOR
         self._tc = Posts(loaded.tc, here, pins.TC, attach.attach)
         self._xdp = None if loaded.xdp is None else Posts(loaded.xdp, here, pins.XDP, attach.attach_xdp)
         self._senders: frozenset[int] = frozenset()
         self._seen = Snapshot()
+        self._lock = threading.RLock()
+        self._over = False  # a thread that comes late must not stand anywhere again
 
     def tag(self) -> str:
         """The tc program's version, as the kernel knows it."""
@@ -46,8 +54,8 @@ class Stand:
 
     def kinds(self) -> list[str]:
         """How they are attached: "tcx", "clsact", "xdp"."""
-        kinds = self._tc.kinds()
-        return sorted(kinds if self._xdp is None else kinds | self._xdp.kinds())
+        xdp = self._xdp
+        return sorted(self._tc.kinds() | (set() if xdp is None else xdp.kinds()))
 
     def attached(self) -> frozenset[int]:
         """The interfaces where the tc program stands."""
@@ -59,7 +67,8 @@ class Stand:
 
     def at_driver(self) -> frozenset[int]:
         """The interfaces where XDP stands."""
-        return frozenset() if self._xdp is None else self._xdp.attached()
+        xdp = self._xdp
+        return frozenset() if xdp is None else xdp.attached()
 
     def senders(self) -> frozenset[int]:
         """The interfaces that XDP can send on by."""
@@ -78,35 +87,67 @@ class Stand:
         wanted = [link for link in snapshot.links if link.name in names]
         refused = {link.name: drivers.unfit(link) for link in wanted}
         fit = {link.interface: link.name for link in wanted if not refused[link.name]}
-        self.refusals = {name: why for name, why in refused.items() if why} | self._tc.stand_at(fit)
-        self._follow_xdp(snapshot, [link for link in wanted if link.name in by_xdp])
-        self._seen = snapshot
-        self.look_again()
-        return self.attached()
+        with self._lock:
+            if not self._over:
+                self.refusals = {name: why for name, why in refused.items() if why} | self._tc.stand_at(fit)
+                self._follow_xdp(snapshot, [link for link in wanted if link.name in by_xdp])
+                self._seen = snapshot
+                self.look_again()
+            return self.attached()
 
     def look_again(self) -> bool:
         """Asks the drivers what XDP can be sent by, which may change at any time; whether it has."""
-        standing = [link for link in self._seen.links if link.interface in self.attached()] if self.at_driver() else []
-        answers = {link: drivers.transmission(link, self._seen, self._virtual) for link in standing}
-        self.not_sent = {link.name: why for link, why in answers.items() if why}
-        before, self._senders = self._senders, frozenset(link.interface for link, why in answers.items() if not why)
-        return before != self._senders
+        with self._lock:
+            links = self._seen.links if self.at_driver() else ()
+            standing = [link for link in links if link.interface in self.attached()]
+            answers = {link: drivers.transmission(link, self._seen, self._virtual) for link in standing}
+            self.not_sent = {link.name: why for link, why in answers.items() if why}
+            before, self._senders = self._senders, frozenset(link.interface for link, why in answers.items() if not why)
+            return before != self._senders
+
+    def load_xdp(self) -> None:
+        """Loads XDP's program over the maps in use, if it is not; it stands where the next `follow` says.
+
+        FastPathError: it cannot be had. All stays as it is, and not_by_xdp will say why.
+        """
+        with self._lock:
+            if self._xdp is not None or self._over:
+                return
+            try:
+                program = loader.load_xdp(loader.find_object(), self.maps)
+            except FastPathError as error:
+                self.without_xdp(str(error).partition("\n")[0])
+                raise
+            self._xdp = Posts(program, self._here, pins.XDP, attach.attach_xdp)
+
+    def without_xdp(self, why: str = _NOT_ASKED_FOR) -> None:
+        """Takes XDP off everywhere, if it is anywhere."""
+        with self._lock:
+            self._without_xdp = why
+            xdp, self._xdp = self._xdp, None
+            if xdp is not None:
+                xdp.leave()
+                xdp.close()
+            self.look_again()
 
     def leave(self) -> None:
         """Takes the programs off everywhere, and forgets the maps."""
-        self._tc.leave()
-        if self._xdp is not None:
-            self._xdp.leave()
-        pins.remove(self._here)
-        self.close()
+        with self._lock:
+            self._tc.leave()
+            if self._xdp is not None:
+                self._xdp.leave()
+            pins.remove(self._here)
+            self.close()
 
     def close(self) -> None:
         """Lets go; what is pinned goes on."""
-        self._tc.close()
-        if self._xdp is not None:
-            self._xdp.close()
-        self.maps.close()
-        os.close(self._held)
+        with self._lock:
+            self._over = True
+            self._tc.close()
+            if self._xdp is not None:
+                self._xdp.close()
+            self.maps.close()
+            os.close(self._held)
 
     def _follow_xdp(self, snapshot: Snapshot, wanted: list[Link]) -> None:
         if self._xdp is None:

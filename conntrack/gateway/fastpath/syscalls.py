@@ -55,10 +55,13 @@ _REMEDIES: Final = {
     errno.ENOLINK: "the interface is gone",
 }
 
-# PyDLL keeps the interpreter's lock: no call here waits, and giving it up costs as much as the call
+# PyDLL keeps the interpreter's lock: operations on maps do not wait, and giving it up costs as much as they do
 _libc: Final = ctypes.PyDLL(None, use_errno=True)
-_libc.syscall.argtypes = [ctypes.c_long, ctypes.c_int, ctypes.c_void_p, ctypes.c_uint]
-_libc.syscall.restype = ctypes.c_long
+#: gives it up: the packet loop goes on while a driver takes a program
+_waiting: Final = ctypes.CDLL(None, use_errno=True)
+for _library in (_libc, _waiting):
+    _library.syscall.argtypes = [ctypes.c_long, ctypes.c_int, ctypes.c_void_p, ctypes.c_uint]
+    _library.syscall.restype = ctypes.c_long
 _number: Final = _CALL_NUMBERS.get(os.uname().machine, 0)
 
 OBJECT: Final = Struct("=QII")  # pathname, descriptor, flags
@@ -73,6 +76,14 @@ def call(command: int, attributes: ctypes.Array[ctypes.c_char]) -> int:
     if not _number:
         return -errno.ENOSYS
     result = _libc.syscall(_number, command, ctypes.addressof(attributes), len(attributes))
+    return -ctypes.get_errno() if result < 0 else int(result)
+
+
+def waited(command: int, attributes: ctypes.Array[ctypes.c_char]) -> int:
+    """The same for what waits: links come and go in 5 to 20 ms, and in as much more as a card's driver needs."""
+    if not _number:
+        return -errno.ENOSYS
+    result = _waiting.syscall(_number, command, ctypes.addressof(attributes), len(attributes))
     return -ctypes.get_errno() if result < 0 else int(result)
 
 

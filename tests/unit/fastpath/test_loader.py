@@ -9,11 +9,13 @@ import pytest
 from conntrack.flow.pair import build
 from conntrack.gateway.fastpath import layout, libbpf, loader
 from conntrack.gateway.fastpath.errors import FastPathError
-from conntrack.gateway.fastpath.loader import Loaded, expected, find_object, load, possible_cpus
-from conntrack.packet.header import TCP
-from tests.offload import Bench, built, liberal, why_not
+from conntrack.gateway.fastpath.loader import Loaded, expected, find_object, load, load_xdp, possible_cpus
+from conntrack.packet.header import TCP, UDP
+from tests import segments
+from tests.offload import LINK, NEXT, OURS, XDP_REDIRECT, Bench, built, liberal, why_not
 
-KEY = build(TCP, bytes((10, 0, 0, 1)), bytes((10, 0, 0, 2)), 40000, 443)
+CLIENT, SERVER = bytes((10, 0, 0, 1)), bytes((10, 0, 0, 2))
+KEY = build(TCP, CLIENT, SERVER, 40000, 443)
 
 
 def close(loaded: Loaded) -> None:
@@ -55,6 +57,32 @@ def test_all_maps_of_another_version_go_together(pins: Path, monkeypatch: pytest
     second = load(built(), 10, pins)
     assert second.adopted == 0  # flows without their states would be worth nothing
     close(second)
+
+
+def test_xdp_comes_later_and_carries_what_the_maps_hold(pins: Path) -> None:
+    loaded = load(built(), 10, pins)
+    key = build(UDP, CLIENT, SERVER, 40000, 53)
+    Bench(loaded).insert(key, key[2:])
+    loaded.maps.set_link(LINK, NEXT, OURS, OURS)
+    driver = load_xdp(built(), loaded.maps)
+    frame = (
+        OURS + bytes(6) + b"\x08\x00" + segments.ip(CLIENT, SERVER, UDP, segments.udp((40000, 53), b"at the driver"))
+    )
+    assert driver.run(frame).action == XDP_REDIRECT
+    flow = loaded.maps.look(key)
+    assert flow is not None
+    assert flow.packets == 1
+    driver.close()
+    close(loaded)
+
+
+def test_xdp_of_another_version_does_not_come_later(pins: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The package on the disk may be a newer one than the daemon that runs."""
+    loaded = load(built(), 10, pins)
+    monkeypatch.setattr(layout, "LAYOUT_VERSION", layout.LAYOUT_VERSION + 1)
+    with pytest.raises(FastPathError, match="another version"):
+        load_xdp(built(), loaded.maps)
+    close(loaded)
 
 
 def test_an_object_that_is_none_is_refused(tmp_path: Path) -> None:

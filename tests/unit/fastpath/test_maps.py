@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from conntrack.flow.pair import build, invert
 from conntrack.gateway.fastpath import layout, readings
 from conntrack.gateway.fastpath.errors import FastPathError
-from conntrack.gateway.fastpath.maps import Offer
+from conntrack.gateway.fastpath.maps import Offer, Relink
 from conntrack.packet.header import TCP, UDP
 from tests import segments
 from tests.host import address
@@ -152,3 +154,29 @@ def test_adopted_slots_are_not_given_again(program: Bench) -> None:
 def test_the_reply_key_of_an_offer_is_what_comes_back(program: Bench) -> None:
     offer = connection(program, 7)
     assert offer.reply_key == invert(offer.original_key[:2] + offer.original.pair)
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_an_entry_gets_another_way_for_xdp_and_goes_on_counting(program: Bench, version: int) -> None:
+    offers = [connection(program, number, UDP, version) for number in range(1, 31)]
+    for offer in offers:
+        program.maps.insert(offer)
+    source, target = (CLIENT, SERVER) if version == 4 else (CLIENT6, SERVER6)
+    program.send(segments.ip(source, target, UDP, segments.udp((7, 53), b"counted", 1)))
+    before = entries(program)
+    orders = [Relink(offer.original_key, offer.original.owner, 100 + at) for at, offer in enumerate(offers)]
+    program.maps.relink([*orders, *(Relink(offer.reply_key, offer.reply.owner, 0) for offer in offers)])
+    after = entries(program)
+    assert [after[offer.original_key].link for offer in offers] == list(range(100, 130))
+    assert {after[offer.reply_key].link for offer in offers} == {0}
+    assert after[offers[6].original_key].packets == 1
+    assert {key: replace(flow, link=0) for key, flow in after.items()} == {
+        key: replace(flow, link=0) for key, flow in before.items()
+    }
+
+
+def test_an_entry_that_is_gone_or_another_connections_keeps_its_way(program: Bench) -> None:
+    offer = connection(program, 7)
+    program.maps.insert(offer)
+    program.maps.relink([Relink(offer.original_key, 8, 5), Relink(connection(program, 9).original_key, 9, 5)])
+    assert entries(program) == {offer.original_key: offer.original, offer.reply_key: offer.reply}

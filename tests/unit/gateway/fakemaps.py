@@ -9,7 +9,7 @@ from conntrack.flow.connection import Connection
 from conntrack.gateway.fastpath import coarse
 from conntrack.gateway.fastpath.errors import FastPathError
 from conntrack.gateway.fastpath.layout import Flow, Usage
-from conntrack.gateway.fastpath.maps import FlowMaps, Offer, Recalled
+from conntrack.gateway.fastpath.maps import FlowMaps, Offer, Recalled, Relink
 
 
 class FakeMaps(FlowMaps):
@@ -78,6 +78,13 @@ class FakeMaps(FlowMaps):
     def forget_link(self, link: int) -> None:
         self._check()
         self.links.pop(link, None)
+
+    def relink(self, orders: list[Relink]) -> None:
+        self._check()
+        for key, owner, link in orders:
+            flow = self.flows.get(key)
+            if flow is not None and flow.owner == owner:
+                flow.link = link
 
     def _recall(self, original: bytes, reply: bytes) -> Recalled | None:
         one, other = self.flows.pop(original, None), self.flows.pop(reply, None)

@@ -109,7 +109,7 @@ def test_without_bpf_all_goes_on_and_it_says_why() -> None:
         assert fast_path_details(running.fast.view()) == []
         assert "pairwall_fastpath_active 0.0" in metrics(running.fast)
         await running.fast.follow()
-        await running.fast.rejudge()
+        await running.fast.rejudge(frozenset())
         await running.fast.swept()
 
     running.run(scene)

@@ -72,6 +72,28 @@ def test_a_topology_with_the_zone_numbers_of_old_rules_is_thrown_away() -> None:
     assert int(engine.topology.zone_of(1)) == 2
 
 
+def test_a_move_is_waited_for_but_not_for_ever() -> None:
+    host, engine = SlowHost(), Host(ONE).engine
+    reached, go_on = asyncio.Event(), asyncio.Event()
+
+    async def then() -> None:
+        reached.set()
+        await go_on.wait()
+
+    async def scene() -> None:
+        mover = Mover(host, engine, then)
+        await mover.settled(0.0)  # nothing has moved yet
+        mover.changed()
+        await reached.wait()
+        await mover.settled(0.0)
+        assert not go_on.is_set()
+        asyncio.get_running_loop().call_soon(go_on.set)
+        await mover.settled(60.0)
+        assert go_on.is_set()
+
+    asyncio.run(scene())
+
+
 def test_a_move_under_way_is_given_up_at_the_end() -> None:
     host, engine = SlowHost(), Host(ONE).engine
     before = engine.topology

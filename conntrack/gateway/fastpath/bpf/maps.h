@@ -87,6 +87,17 @@ struct link {
 	__u16 valid;
 };
 
+/* What pairwall_relink is told of one entry. */
+struct relink {
+	union {
+		struct key6 key6;
+		struct key4 key4;
+	};
+	__u32 owner;
+	__u16 link;
+	__u16 version6; /* 0 or 1 */
+};
+
 LAYOUT_IS_AS_IN_PYTHON
 
 /* max_entries of flows and states are set before loading (loader.py). */

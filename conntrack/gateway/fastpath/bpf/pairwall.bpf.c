@@ -134,4 +134,31 @@ int pairwall_freeze(struct __sk_buff *skb)
 	return frozen;
 }
 
+/* Run by user space where XDP comes or goes (relinking.py): after the link header come entries, and what Flow.link is to
+ * be from now on. Packets are counted meanwhile: an entry that user space wrote anew would lose some. Returns how many
+ * were found.
+ */
+SEC("tc")
+int pairwall_relink(struct __sk_buff *skb)
+{
+	int found = 0;
+
+	for (__u32 at = 0; at < RELINKS; at++) {
+		struct relink order;
+		struct flow *flow;
+
+		if (bpf_skb_load_bytes(skb, ETH_HLEN + at * sizeof(order), &order, sizeof(order)))
+			break;
+		if (order.version6)
+			flow = bpf_map_lookup_elem(&MAP(flows6), &order.key6);
+		else
+			flow = bpf_map_lookup_elem(&MAP(flows4), &order.key4);
+		if (flow && flow->owner == order.owner) {
+			flow->link = order.link;
+			found++;
+		}
+	}
+	return found;
+}
+
 char _license[] SEC("license") = "Apache-2.0";
