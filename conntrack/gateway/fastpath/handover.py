@@ -52,6 +52,12 @@ def state_of(connection: Connection, liberal: bool = False) -> bytes:
     )
 
 
+def is_liberal(state: bytes) -> bool:
+    """What was said of it when it was offered."""
+    control: int = layout.TCP_STATE.unpack(state)[-1]
+    return control & layout.LIBERAL != 0
+
+
 def restore(state: bytes, connection: Connection) -> None:
     """Gives a connection the windows and the memory that the fast path left it with."""
     original = cast(Window, connection.original.state)

@@ -19,14 +19,15 @@ STEP: Final = 200
 
 
 def reroute(manager: Manager, ways: Ways, now: float) -> Iterator[None]:
-    """Puts new ways in force: connections whose own way changed come back, and are offered again at their next packet.
+    """Puts new ways in force: connections whose own way changed come back, and are offered again at their next packet;
+    so do those one of whose interfaces is of another zone by now, for which nobody has asked the rules.
 
     Those that had no way are offered again as well.
     """
     manager.ways = ways
     manager.holds.release()
     for part in parts(manager):
-        gone = [record.connection for record in part if has_moved(record, ways)]
+        gone = [record.connection for record in part if has_moved(record, ways) or not manager.in_zones(record)]
         manager.figures.invalidated += len(gone)
         manager.recall_many(gone, now)
         yield
@@ -40,11 +41,12 @@ def has_moved(record: Carried, ways: Ways) -> bool:
 def rejudge(manager: Manager, engine: Engine, now: float) -> Iterator[None]:
     """Takes back the connections that new rules would not let begin, and does not offer them any more.
 
-    They go on as any established connection does, but under the eyes of the engine.
+    They go on as any established connection does, but under the eyes of the engine. Of those that are not carried just
+    now the same is asked when they are offered.
     """
     manager.holds.release(barred=True)
     liberal = bool(engine.policy.settings.liberal)
-    other = manager.set_liberal(liberal)
+    other = manager.renew(liberal, now)
     for part in parts(manager):
         if other:
             manager.recall_many([record.connection for record in part], now)

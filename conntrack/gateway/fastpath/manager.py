@@ -158,8 +158,13 @@ class Manager(Offload):
         self._returns.reckon(record)
         self.carried[int(connection.identity) & _MASK] = record
 
-    def set_liberal(self, liberal: bool) -> bool:
-        """Sets what TCP states say from now on; whether that is something new."""
+    def in_zones(self, record: Carried) -> bool:
+        """Whether a connection's ways still lead from and to its zones."""
+        return self._offers.in_zones(record.connection, record.original.way, record.reply.way)
+
+    def renew(self, liberal: bool, now: float) -> bool:
+        """Other rules are in force, and TCP states say this from now on; whether that is something new."""
+        self._offers.renewed = now
         before, self._offers.liberal = self._offers.liberal, liberal
         return before != liberal
 

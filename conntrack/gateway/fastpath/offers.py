@@ -41,6 +41,7 @@ class Offers:
         self.hops: Hops | None = None
         self.generation = generation
         self.liberal = bool(engine.policy.settings.liberal)
+        self.renewed = -FOREVER  # when the rules in force came; what began before may not be theirs
         self._engine = engine
         self._holds = holds
         self._figures = figures
@@ -49,13 +50,13 @@ class Offers:
         """All that its packets will need; None: it cannot be carried now, and is held where that will not change."""
         if connection.status & DYING or not may_carry(connection):
             return None
-        if not is_known(connection):
+        if not is_known(connection) or not self._may_begin(connection, now):
             self._holds.hold(connection, now, FOREVER)
             return None
         original, reply = connection.original, connection.reply
         there = self.ways.to(destination(original))
         back = self.ways.to(destination(reply))
-        if there is None or back is None or not self._in_zones(connection, there, back):
+        if there is None or back is None or not self.in_zones(connection, there, back):
             self._figures.no_way += 1
             self._holds.hold(connection, now, NO_WAY)
             return None
@@ -87,11 +88,15 @@ class Offers:
             self.hops.claim(links[0], back.interface, there)
             self.hops.claim(links[1], there.interface, back)
 
-    def _in_zones(self, connection: Connection, there: Way, back: Way) -> bool:
+    def in_zones(self, connection: Connection, there: Way, back: Way) -> bool:
         """Whether the ways lead where the rules were asked about."""
         zone_of = self._engine.topology.zone_of
         out, home = zone_of(there.interface), zone_of(back.interface)
         return int(out) == int(connection.zone_out) and int(home) == int(connection.zone_in)
+
+    def _may_begin(self, connection: Connection, now: float) -> bool:
+        """Whether the rules in force would let it; those that it began under have."""
+        return connection.started >= self.renewed or self._engine.permitted(connection, now)
 
     def _flow(self, connection: Connection, way: Way, inbound: int, link: int, reply: bool) -> layout.Flow:
         direction = connection.reply if reply else connection.original

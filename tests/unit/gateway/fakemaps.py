@@ -27,7 +27,7 @@ class FakeMaps(FlowMaps):
     def seen(self, connection: Connection, reply: bool, packets: int, octets: int, now: float) -> None:
         """Packets of a direction pass."""
         flow = self.flows[connection.reply.key if reply else connection.original.key]
-        flow.packets += packets
+        flow.packets = flow.packets + packets & 0xFFFF_FFFF  # as many bits as an entry has
         flow.octets += octets
         flow.last_seen = coarse.ticks(now)
 

@@ -101,6 +101,39 @@ def test_rules_that_forbid_a_connection_take_it_back_for_good_and_others_stay() 
     assert carried_servers(host) == ["198.51.100.77", "198.51.100.9"]
 
 
+def test_rules_that_forbid_one_that_is_not_carried_just_then_keep_it_from_being_offered() -> None:
+    host = Carrying()
+    connection = host.stream(3)
+    assert not host.is_carried(connection)
+    host.now += 1.0
+    reload(host, RULES.replace("lan -> wan: accept", "lan -> wan: [{drop: udp/80}, {accept: any}]"))
+    for _ in range(4):
+        host.now += 0.1
+        assert host.arrive("wan", f"udp {SERVER} > {OUTSIDE}") == f"lan udp {SERVER} > 192.168.10.5:40000"
+        host.turn()
+    assert not host.is_carried(connection)
+    reload(host, RULES)
+    host.arrive("wan", f"udp {SERVER} > {OUTSIDE}")
+    host.turn()
+    assert host.is_carried(connection)
+
+
+def test_an_interface_of_another_zone_takes_its_connections_back() -> None:
+    """A rename, or a reload that gives it to another zone: nobody has asked the rules about that."""
+    host = Carrying()
+    streams(host)
+    rules = RULES.replace("eth1]", "eth7]").replace("  lan:", "  guest: {interfaces: [eth1]}\n  lan:")
+    host.reload(rules)
+    host.links = {"wan": host.links["wan"], "guest": host.links["lan"]}
+    host.engine.move(host.topology_now(), host.now)
+    change(host, snapshot())
+    assert not host.manager.carried
+    host.now += 1.0
+    assert host.arrive("wan", f"udp {SERVER} > {OUTSIDE}") != "drop"
+    host.turn()
+    assert not host.manager.carried
+
+
 def test_another_way_of_judging_windows_takes_all_back() -> None:
     host = Carrying()
     connection = host.transfer()
