@@ -13,7 +13,8 @@ examples:
   pairwall unload --all
 
 For a machine whose daemon is gone for good: a daemon that was killed leaves the fast path's programs and flows, so that
-its connections go on until it is started again. Needs root. A running daemon loses its fast path too: restart it.
+its connections go on until it is started again. Needs root. A running daemon loses its fast path too, and goes on
+without, until it is restarted.
 """
 
 

@@ -117,9 +117,16 @@ class FastPath:
             yield from self._manager.sweep(time.monotonic())
 
     async def tended(self) -> None:
-        """Keeps the neighbours known that XDP sends to, and asks drivers whether they still can; between packets."""
+        """Keeps the neighbours known that XDP sends to, and asks drivers whether they still can; between packets.
+
+        Notices as well that the fast path was unloaded.
+        """
         stand, xdp = self._stand, self._xdp
-        if xdp is not None and stand is not None and stand.at_driver():
+        if stand is not None and stand.is_gone():
+            self._why = "`pairwall unload` has taken it out of the kernel: restart the daemon to have it again"
+            logger.warning("no fast path any more, every packet is judged here: %s", self._why)
+            await self._give_up()
+        elif xdp is not None and stand is not None and stand.at_driver():
             await paced(xdp.tend())
             if await asyncio.to_thread(stand.look_again) and xdp.follow(self._host.snapshot()):
                 await paced(xdp.relink())
@@ -141,9 +148,8 @@ class FastPath:
 
     async def _give_up(self) -> None:
         """Takes everything back, and the programs off: nobody would know what they do."""
-        manager = self._manager
-        if manager is not None:
-            manager.recall_many([record.connection for record in manager.carried.values()], time.monotonic())
+        if self._manager is not None:
+            await paced(reroute(self._manager, Ways(), time.monotonic()))
         await self.stop(keep=False)
 
     def punts(self) -> list[int] | None:

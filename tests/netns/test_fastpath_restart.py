@@ -167,6 +167,22 @@ def test_unload_removes_what_a_killed_daemon_left(net: Network, launch: Launch) 
     assert "nothing to remove" in client(net.gateway, "unload").stdout
 
 
+def test_unloaded_under_its_feet_the_daemon_goes_on_without_and_says_so(net: Network, launch: Launch) -> None:
+    daemon = launch()
+    with Talk(net.client, SERVER4, 80, net.server) as talk:
+        await_carried(daemon, talk)
+        talk.up(1 << 20)
+        client(net.gateway, "unload")
+        talk.both()
+        until(lambda: not status(daemon)["active"], "it has noticed", 20)
+        assert "pairwall unload" in daemon.ask("status").stdout
+        assert flow(daemon, talk.port)["path"] == "slow"
+        assert flow(daemon, talk.port)["original"]["bytes"] > 1 << 20
+        talk.both()
+        talk.finish()
+    assert drops(daemon) == {}
+
+
 def test_another_limit_of_connections_loses_none(net: Network, launch: Launch) -> None:
     """The maps are of another size then: what was in the old ones moves."""
     first = launch(RULES.replace("fastpath: tc", "fastpath: tc, connections: 1000"))

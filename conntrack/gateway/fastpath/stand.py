@@ -130,6 +130,11 @@ class Stand:
                 xdp.close()
             self.look_again()
 
+    def is_gone(self) -> bool:
+        """Whether somebody has taken all of it out of the kernel (`pairwall unload`)."""
+        with self._lock:
+            return not self._over and os.fstat(self._held).st_nlink == 0
+
     def leave(self) -> None:
         """Takes the programs off everywhere, and forgets the maps."""
         with self._lock:

@@ -18,6 +18,7 @@ class FakeStand(Stand):
         self.not_by_xdp: dict[str, str] = {}
         self.not_sent: dict[str, str] = {}
         self.steps: list[str] = []
+        self.gone = False
         self.no_xdp = ""
         self._at: frozenset[int] = frozenset()
         self._xdp_at: frozenset[int] | None = None
@@ -62,6 +63,9 @@ class FakeStand(Stand):
         self.not_by_xdp = {} if self.has_xdp() else dict.fromkeys(by_xdp, self.no_xdp)
         self.refusals = {link.name: "no Ethernet" for link in snapshot.links if not link.ethernet}
         return self._at
+
+    def is_gone(self) -> bool:
+        return self.gone
 
     def leave(self) -> None:
         self.steps.append("leave")

@@ -143,6 +143,27 @@ def test_one_that_cannot_begin_takes_its_programs_off_again() -> None:
     assert host.stand.steps == ["leave"]
 
 
+def test_unloaded_under_its_feet_it_takes_everything_back_and_says_so() -> None:
+    running = Running()
+
+    async def scene() -> None:
+        host: Any = running.host
+        await running.stream()
+        [connection] = running.gateway.engine.table.connections()
+        await running.fast.tended()
+        assert connection.status & OFFLOADED
+        host.stand.gone = True
+        await running.fast.tended()
+        assert not connection.status & OFFLOADED
+        assert not host.stand.maps.flows
+        assert not running.fast.view()["active"]
+        assert "pairwall unload" in running.fast.view()["why"]
+        await running.stream()
+        assert not connection.status & OFFLOADED
+
+    running.run(scene)
+
+
 def test_switched_off_it_is_not_even_tried_and_what_an_earlier_process_left_goes() -> None:
     running = Running("off")
     running.run(nothing)
