@@ -10,13 +10,14 @@ AUTH): from there on nothing is read.
 from __future__ import annotations
 
 import re
-from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 from typing import Final, cast
 
 from mypy_extensions import i64
 
-from conntrack.helper.base import Edit, Endpoint, Helper, Memory, Mention, Speech, splice
+from conntrack.helper.base import Endpoint, Helper, Memory, Mention, Speech
 from conntrack.helper.lines import Line, Lines
+from conntrack.helper.placed import Placed, answered
+from conntrack.helper.words import address, show_address
 from conntrack.packet.header import TCP
 
 #: RFC 959 §5.3.1: four or fewer letters, but for a few experimental ones; urgent data has Telnet signals before it
@@ -48,15 +49,23 @@ class FtpMemory(Memory):
         self.asked: i64 = _NOTHING
 
 
-class Announced(Mention):
-    """A data port, and where it stands in the payload."""
+class Announced(Placed):
+    """A data port."""
 
     def __init__(self, address: bytes, port: int, start: i64, end: i64, form: int) -> None:
-        super().__init__(TCP, address, port)
-        self.start: i64 = start
-        self.end: i64 = end
+        super().__init__(address, port, start, end)
         self.form: i64 = form
         self.bar: bytes = b"|"
+
+    def text(self, answer: Endpoint) -> bytes:
+        """An endpoint in the same form."""
+        port = int(answer.port)
+        if self.form == _PORT_ALONE:
+            return b"%d" % port
+        if self.form == _NUMBERS:
+            return b",".join([b"%d" % octet for octet in [*answer.address, port >> 8, port & 0xFF]])
+        number = b"1" if len(answer.address) == 4 else b"2"
+        return self.bar.join([b"", number, show_address(answer.address), b"%d" % port, b""])
 
 
 class Ftp(Helper):
@@ -89,12 +98,7 @@ class Ftp(Helper):
 
     def rewrite(self, speech: Speech, mentions: list[Mention], answers: list[Endpoint | None]) -> bytes:
         """Outside addresses and ports in the places of those said, in the form in which they were said."""
-        edits: list[Edit] = []
-        for mention, answer in zip(mentions, answers, strict=True):
-            if answer is not None:
-                said = cast(Announced, mention)
-                edits.append(Edit(int(said.start), int(said.end), _text(said, answer)))
-        return splice(speech.payload, edits)
+        return answered(speech, mentions, answers)
 
 
 def _command(line: Line, speech: Speech, memory: FtpMemory) -> Announced | None:
@@ -149,25 +153,9 @@ def _bars(line: Line, speech: Speech) -> Announced | None:
     said = _EPRT.fullmatch(line.text)
     if said is None:
         return None
-    version = AF_INET if said[3] == b"1" else AF_INET6
-    try:
-        address = inet_pton(version, said[4].decode("ascii"))
-    except OSError:
+    packed = address(said[4])
+    if len(packed) != (4 if said[3] == b"1" else 16) or len(packed) != len(speech.speaker.address):
         return None
-    if len(address) != len(speech.speaker.address):
-        return None
-    found = Announced(address, int(said[5]), line.start + said.start(1), line.start + said.end(1), _BARS)
+    found = Announced(packed, int(said[5]), line.start + said.start(1), line.start + said.end(1), _BARS)
     found.bar = said[2]
     return found
-
-
-def _text(said: Announced, answer: Endpoint) -> bytes:
-    """An endpoint in the form in which another was said."""
-    if said.form == _PORT_ALONE:
-        return b"%d" % int(answer.port)
-    if said.form == _NUMBERS:
-        return b",".join([b"%d" % octet for octet in [*answer.address, int(answer.port) >> 8, int(answer.port) & 0xFF]])
-    version = AF_INET if len(answer.address) == 4 else AF_INET6
-    address = inet_ntop(version, answer.address).encode("ascii")
-    number = b"1" if version == AF_INET else b"2"
-    return said.bar.join([b"", number, address, b"%d" % int(answer.port), b""])

@@ -11,13 +11,14 @@ that was made to send to this port) is not read any further.
 from __future__ import annotations
 
 import re
-from socket import AF_INET6, inet_ntop, inet_pton
 from typing import Final, cast
 
 from mypy_extensions import i64
 
-from conntrack.helper.base import Edit, Endpoint, Helper, Memory, Mention, Speech, splice
+from conntrack.helper.base import Endpoint, Helper, Memory, Mention, Speech
 from conntrack.helper.lines import Line, Lines
+from conntrack.helper.placed import Placed, answered
+from conntrack.helper.words import address, show_address
 from conntrack.packet.header import TCP
 
 #: any message of a client (RFC 2812 §2.3.1), with tags and prefix, which it may send and hardly ever does
@@ -41,15 +42,19 @@ class IrcMemory(Memory):
         self.client = Lines()
 
 
-class Offer(Mention):
-    """An announced port, and where address and port stand in the payload."""
+class Offer(Placed):
+    """An announced port, for whoever may come."""
 
     def __init__(self, address: bytes, port: int, start: i64, end: i64) -> None:
-        super().__init__(TCP, address, port)
-        self.start: i64 = start
-        self.end: i64 = end
+        super().__init__(address, port, start, end)
         self.anybody = True
         self.timeout = _TIMEOUT
+
+    def text(self, answer: Endpoint) -> bytes:
+        """Address and port; IPv4 as one decimal number."""
+        host = answer.address
+        said = b"%d" % int.from_bytes(host, "big") if len(host) == 4 else show_address(host)
+        return said + b" %d" % int(answer.port)
 
 
 class Irc(Helper):
@@ -88,12 +93,7 @@ class Irc(Helper):
 
     def rewrite(self, speech: Speech, mentions: list[Mention], answers: list[Endpoint | None]) -> bytes:
         """Outside addresses and ports in the places of those offered."""
-        edits: list[Edit] = []
-        for mention, answer in zip(mentions, answers, strict=True):
-            if answer is not None:
-                said = cast(Offer, mention)
-                edits.append(Edit(int(said.start), int(said.end), _address(answer.address) + b" %d" % int(answer.port)))
-        return splice(speech.payload, edits)
+        return answered(speech, mentions, answers)
 
 
 def _offer(line: Line) -> Offer | None:
@@ -101,10 +101,10 @@ def _offer(line: Line) -> Offer | None:
     said = _DCC.fullmatch(line.text)
     if said is None:
         return None
-    address = _packed(said["address"])
-    if not address:
+    packed = _packed(said["address"])
+    if not packed:
         return None
-    return Offer(address, int(said["port"]), line.start + said.start("address"), line.start + said.end("port"))
+    return Offer(packed, int(said["port"]), line.start + said.start("address"), line.start + said.end("port"))
 
 
 def _packed(text: bytes) -> bytes:
@@ -112,14 +112,5 @@ def _packed(text: bytes) -> bytes:
     if text.isdigit():
         number = int(text)
         return number.to_bytes(4, "big") if number < 1 << 32 else b""
-    try:
-        return inet_pton(AF_INET6, text.decode("ascii"))
-    except OSError:
-        return b""
-
-
-def _address(packed: bytes) -> bytes:
-    """The same the other way round."""
-    if len(packed) == 4:
-        return b"%d" % int.from_bytes(packed, "big")
-    return inet_ntop(AF_INET6, packed).encode("ascii")
+    packed = address(text)
+    return packed if len(packed) == 16 else b""

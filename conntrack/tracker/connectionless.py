@@ -13,6 +13,7 @@ from conntrack.flow.connection import ASSURED, ORIGINAL_QUIET, REPLY_QUIET, SEEN
 from conntrack.packet import reason
 from conntrack.packet.header import Packet
 from conntrack.tracker.base import ACCEPT, Tracker
+from conntrack.tracker.timeouts import change
 
 # Connection.state; the kernel has no states here, only [UNREPLIED] and its absence
 UNREPLIED: Final = 0
@@ -42,10 +43,7 @@ class ConnectionlessTracker(Tracker):
 
     def set_timeouts(self, changed: dict[str, float]) -> None:
         """Sets timeouts by name; all or none. KeyError: no such name."""
-        for name in changed:
-            if name not in self._timeouts:
-                raise KeyError(name)
-        self._timeouts.update(changed)
+        change(self._timeouts, changed)
 
     def may_open(self, packet: Packet) -> i64:
         """Yes."""

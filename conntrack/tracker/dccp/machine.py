@@ -15,6 +15,7 @@ from conntrack.packet import dccp, reason
 from conntrack.packet.header import Packet
 from conntrack.tracker.base import ACCEPT, FINISH, IGNORE, Tracker
 from conntrack.tracker.dccp import table
+from conntrack.tracker.timeouts import change
 
 
 @mypyc_attr(acyclic=True, allow_interpreted_subclasses=False)
@@ -52,10 +53,7 @@ class DccpTracker(Tracker):
 
     def set_timeouts(self, changed: dict[str, float]) -> None:
         """Sets timeouts by name; all or none. KeyError: no such name."""
-        for name in changed:
-            if name not in self._timeouts:
-                raise KeyError(name)
-        self._timeouts.update(changed)
+        change(self._timeouts, changed)
         self._by_state = [0.0, *[self._timeouts[name] for name in table.TIMEOUTS]]
 
     def may_open(self, packet: Packet) -> i64:

@@ -24,6 +24,7 @@ from conntrack.tracker.sctp.tags import (
     note_init,
     note_init_ack,
 )
+from conntrack.tracker.timeouts import change
 
 #: a packet with one of these belongs to an association or to none
 _NEVER_FIRST: Final = 1 << sctp.ABORT | 1 << sctp.SHUTDOWN_COMPLETE | 1 << sctp.COOKIE_ACK
@@ -58,10 +59,7 @@ class SctpTracker(Tracker):
 
     def set_timeouts(self, changed: dict[str, float]) -> None:
         """Sets timeouts by name; all or none. KeyError: no such name."""
-        for name in changed:
-            if name not in self._timeouts:
-                raise KeyError(name)
-        self._timeouts.update(changed)
+        change(self._timeouts, changed)
         self._by_state = [0.0, *[self._timeouts[name] for name in table.TIMEOUTS]]
 
     def may_open(self, packet: Packet) -> i64:

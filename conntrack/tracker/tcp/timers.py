@@ -11,6 +11,7 @@ from mypy_extensions import i64
 
 from conntrack.tracker.tcp.memory import Memory
 from conntrack.tracker.tcp.table import CLOSE, RST, STATES, SYNACK
+from conntrack.tracker.timeouts import change
 
 #: identical ACKs after which `retransmitted` holds (RFC 9293 §3.8.3 calls it R1)
 MOST_RETRANSMISSIONS: Final = 3
@@ -38,12 +39,12 @@ class Timers:
 
     def __init__(self) -> None:
         self._by_state: list[float] = []
-        self._by_name: dict[str, float] = {}
+        self._by_name = dict(DEFAULTS)
         self.retransmitted = 0.0
         self.unacknowledged = 0.0
         self.zero_window = 0.0
         self.picked_up = 0.0  # seen in one direction only
-        self.set(DEFAULTS)
+        self.set({})
 
     def by_name(self) -> dict[str, float]:
         """All timeouts."""
@@ -51,10 +52,7 @@ class Timers:
 
     def set(self, changed: dict[str, float]) -> None:
         """Sets some timeouts; all or none. KeyError: no such name."""
-        for name in changed:
-            if name not in DEFAULTS:
-                raise KeyError(name)
-        self._by_name.update(changed)
+        change(self._by_name, changed)
         self._by_state = [self._by_name.get(name.lower(), 0.0) for name in STATES]
         self.retransmitted = self._by_name["retransmitted"]
         self.unacknowledged = self._by_name["unacknowledged"]
