@@ -1,7 +1,7 @@
 """Reading the words of a text protocol: numbers, addresses, `host:port`. Strict and bounded.
 
-Lives here: what SIP, SDP, RTSP, FTP and IRC share. May not live here: any protocol's grammar. Positions are offsets into
-the bytes that were given, so that whoever rewrites knows what to replace.
+Lives here: what SIP, SDP, RTSP, FTP and IRC share. May not live here: any protocol's grammar. Positions are offsets
+into the bytes that were given, so that whoever rewrites knows what to replace.
 """
 
 from __future__ import annotations

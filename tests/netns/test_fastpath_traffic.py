@@ -12,14 +12,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from conntrack.cli.lab.network import LAN4, OUTSIDE4, SERVER4, SERVER6, Network
+from conntrack.cli.lab.network import SERVER4, SERVER6, Network
 from conntrack.flow.connection import CLOSING, Connection
 from conntrack.gateway.fastpath import punts
 from conntrack.gateway.queue.base import Options
 from conntrack.packet.header import TCP, UDP
 from tests.netns.carrier import ASKED, REAL, Carrier
 from tests.netns.pump import NUMBER, Pump, Recorder
-from tests.netns.test_gateway_offload import HARDWARE, UDP_SEGMENT, csum_errors, family
+from tests.netns.router import HARDWARE, of_hardware
+from tests.netns.test_gateway_offload import UDP_SEGMENT, csum_errors, family
 
 BULK = 16 << 20
 #: IP and TCP headers of a segment with a timestamp
@@ -28,10 +29,7 @@ HEADERS = {socket.AF_INET: 52, socket.AF_INET6: 72}
 
 @pytest.fixture(params=HARDWARE)
 def net(request: pytest.FixtureRequest) -> Iterator[Network]:
-    with Network(offload=True, forwarding=True) as network:
-        network.server.ip(f"route add {LAN4} via {OUTSIDE4}")
-        for link in ("eth0", "eth1"):
-            network.gateway.run("ethtool", "-K", link, *HARDWARE[request.param])
+    with of_hardware(request.param) as network:
         yield network
 
 

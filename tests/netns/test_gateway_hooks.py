@@ -13,14 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from conntrack.cli.lab import probes, servers
+from conntrack.cli.lab import probes
 from conntrack.cli.lab.namespace import Namespace
 from conntrack.cli.lab.network import (
     CLIENT4,
     CLIENT6,
     INSIDE4,
     INSIDE6,
-    LAN4,
     OUTSIDE4,
     OUTSIDE6,
     SERVER4,
@@ -36,9 +35,9 @@ from conntrack.gateway.hooks.plan import Catch, Wanted, plan
 from conntrack.gateway.hooks.probe import try_out
 from conntrack.gateway.hooks.tools import HookError
 from tests.netns.pump import NUMBER, Pump, Recorder, Seen, accept
+from tests.netns.router import PORT, serving
 
 UDP, ICMP, ICMPV6 = 17, 1, 58
-PORT = 5000
 EVERYTHING = Wanted(
     NUMBER,
     pool=[ip_network("203.0.113.8/29"), ip_network("2001:db8:aa::/126")],
@@ -87,11 +86,8 @@ COMMIT
 
 @pytest.fixture
 def net() -> Iterator[Network]:
-    """The lab with a router in its middle that needs no translation, and UDP servers outside."""
-    with Network(forwarding=True) as network:
-        network.server.ip(f"route add {LAN4} via {OUTSIDE4}")
-        with servers.udp(network.server, SERVER4, PORT), servers.udp(network.server, SERVER6, PORT):
-            yield network
+    with serving() as network:
+        yield network
 
 
 @pytest.fixture(params=[IPTABLES_NFT, IPTABLES_LEGACY])

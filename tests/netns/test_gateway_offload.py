@@ -11,29 +11,24 @@ from collections.abc import Iterator
 
 import pytest
 
-from conntrack.cli.lab.network import LAN4, OUTSIDE4, SERVER4, SERVER6, Network
+from conntrack.cli.lab.network import SERVER4, SERVER6, Network
 from conntrack.engine.verdict import FORWARD
 from conntrack.gateway.queue.base import Options
 from conntrack.packet.header import TCP, UDP, Packet
 from conntrack.packet.parse import parse
 from conntrack.packet.rewrite import deltas, translate
 from tests.netns.pump import NUMBER, Answer, Pump, Recorder, Seen, accept
+from tests.netns.router import HARDWARE, of_hardware
 
 ASKED, REAL = 7001, 7000
 BULK = 4 << 20
 #: linux/udp.h
 UDP_SEGMENT = 103
 
-#: how far the hardware of the gateway's links goes: all offloads, no segmentation, no checksums either
-HARDWARE = {"full": (), "checksums only": ("tso", "off", "gso", "off"), "none": ("tx", "off")}
-
 
 @pytest.fixture(params=HARDWARE)
 def net(request: pytest.FixtureRequest) -> Iterator[Network]:
-    with Network(offload=True, forwarding=True) as network:
-        network.server.ip(f"route add {LAN4} via {OUTSIDE4}")
-        for link in ("eth0", "eth1"):
-            network.gateway.run("ethtool", "-K", link, *HARDWARE[request.param])
+    with of_hardware(request.param) as network:
         yield network
 
 

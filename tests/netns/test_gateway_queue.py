@@ -13,24 +13,21 @@ import pytest
 
 from conntrack.cli.lab import probes, servers
 from conntrack.cli.lab.namespace import Namespace
-from conntrack.cli.lab.network import INSIDE4, LAN4, OUTSIDE4, SERVER4, SERVER6, Network
+from conntrack.cli.lab.network import INSIDE4, SERVER4, SERVER6, Network
 from conntrack.engine.verdict import DONE, FORWARD, OUTPUT, PREROUTING, REJECT_PORT, REJECT_PROHIBITED, REJECT_RESET
 from conntrack.gateway.queue import stats
 from conntrack.gateway.queue.base import Options, QueueError
 from conntrack.gateway.queue.choose import open_queue
 from tests.netns.pump import NUMBER, Answer, Pump, Recorder, Seen, accept
+from tests.netns.router import PORT, serving
 
 UDP = 17
-PORT = 5000
 
 
 @pytest.fixture
 def net() -> Iterator[Network]:
-    """The lab with a router in its middle that needs no translation, and UDP servers outside."""
-    with Network(forwarding=True) as network:
-        network.server.ip(f"route add {LAN4} via {OUTSIDE4}")
-        with servers.udp(network.server, SERVER4, PORT), servers.udp(network.server, SERVER6, PORT):
-            yield network
+    with serving() as network:
+        yield network
 
 
 def index(host: Namespace, name: str) -> int:

@@ -23,6 +23,7 @@ from conntrack.service.port_blocks import PortBlocks
 from conntrack.service.protocol import MISSING, USAGE, Item, Refused, encode, error
 from conntrack.service.reload import Reloader
 from tests.host import Host
+from tests.unit.service.asking import Asking
 
 RULES = """
 version: 1
@@ -42,7 +43,7 @@ policy:
 """
 
 
-class Scene:
+class Scene(Asking):
     """A gateway with three flows, and its commands."""
 
     def __init__(self) -> None:
@@ -70,16 +71,6 @@ class Scene:
         mappings = MappingCommands(engine, flows, lambda: self.host.now)
         nat_commands = NatCommands(engine, flows, self.blocks, mappings)
         self.table: dict[str, Command] = dict(Commands(parts, flow_commands, nat_commands).table())
-
-    def ask(self, command: str, **arguments: Any) -> list[Item]:
-        answer = self.table[command].run(arguments)
-        assert isinstance(answer, Iterator)
-        return [json.loads(json.dumps(item)) for item in answer if item is not None]
-
-    def refused(self, command: str, **arguments: Any) -> Refused:
-        with pytest.raises(Refused) as refused:
-            self.ask(command, **arguments)
-        return refused.value
 
 
 @pytest.fixture

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-
 import pytest
 
 from conntrack.service.mapping_commands import MappingCommands
 from conntrack.service.naming import naming
-from conntrack.service.protocol import FAILED, MISSING, USAGE, Item, Refused
+from conntrack.service.protocol import FAILED, MISSING, USAGE, Item
 from tests.host import Host
+from tests.unit.service.asking import Asking
 
 RULES = """
 version: 1
@@ -25,21 +23,11 @@ policy:
 INSIDE = {"protocol": "tcp", "address": "192.168.10.5", "port": 8080}
 
 
-class Scene:
+class Scene(Asking):
     def __init__(self) -> None:
         self.host = Host(RULES)
         engine = self.host.engine
-        self.commands = MappingCommands(engine, naming(engine), lambda: self.host.now).table()
-
-    def ask(self, command: str, **arguments: Any) -> list[Item]:
-        answer = self.commands[command].run(arguments)
-        assert isinstance(answer, Iterator)
-        return [item for item in answer if item is not None]
-
-    def refused(self, command: str, **arguments: Any) -> Refused:
-        with pytest.raises(Refused) as refused:
-            self.ask(command, **arguments)
-        return refused.value
+        self.table = MappingCommands(engine, naming(engine), lambda: self.host.now).table()
 
 
 @pytest.fixture
@@ -82,7 +70,7 @@ def test_ending(scene: Scene) -> None:
 
 
 def test_only_root_may_ask_and_end(scene: Scene) -> None:
-    assert {name: command.changes for name, command in scene.commands.items()} == {
+    assert {name: command.changes for name, command in scene.table.items()} == {
         "nat mappings": False,
         "nat map": True,
         "nat unmap": True,

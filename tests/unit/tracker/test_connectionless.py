@@ -11,12 +11,6 @@ from conntrack.tracker.icmp import ICMP_QUERIES, ICMPV6_QUERIES, IcmpTracker, is
 from conntrack.tracker.udp import UdpTracker
 from tests.traces import Trace
 
-
-@pytest.fixture(params=[4, 6])
-def trace(request: pytest.FixtureRequest) -> Trace:
-    return Trace(version=request.param)
-
-
 # UDP
 
 

@@ -64,11 +64,6 @@ def cells() -> list[tuple[str, str, str, str]]:
     return found
 
 
-@pytest.fixture(params=[4, 6])
-def trace(request: pytest.FixtureRequest) -> Trace:
-    return Trace(version=request.param)
-
-
 @pytest.mark.parametrize(("side", "kind", "state", "outcome"), cells())
 def test_every_cell(side: str, kind: str, state: str, outcome: str) -> None:
     trace = Trace()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from conntrack.tracker.tcp.machine import TcpTracker
 from tests.traces import Trace
 
@@ -21,11 +19,6 @@ CLOSED_BY_LAN = (
     lan > ack                       | TIME_WAIT 120 closing
 """
 )
-
-
-@pytest.fixture(params=[4, 6])
-def trace(request: pytest.FixtureRequest) -> Trace:
-    return Trace(version=request.param)
 
 
 # 1. a new entry

@@ -2,15 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tests.traces import Trace
-
-
-@pytest.fixture(params=[4, 6])
-def trace(request: pytest.FixtureRequest) -> Trace:
-    return Trace(version=request.param)
-
 
 # the kernel's tools/testing/selftests/net/netfilter/packetdrill, as behaviours
 
