@@ -51,6 +51,10 @@ settle() { # users, folders and units; the caller decides when to start
 remove() {
     local place
     if live systemctl && [ -d /run/systemd/system ]; then systemctl disable --now pairwall.service || true; fi
+    if [ -z "$root" ] && [ -x "$prefix/bin/pairwall" ]; then # a killed daemon's fast path, or one that was to be kept
+        "$prefix/bin/pairwall" unload || true
+        umount /run/pairwall/bpf 2>/dev/null || true
+    fi
     for line in "${files[@]}"; do
         read -r _ place <<<"$line"
         rm -f "$root$place"

@@ -29,7 +29,7 @@ COMMANDS: Final = {
     "stats": "show counters: packets, drops, connections",
     "status": "show how the daemon fares",
     "reload": "make the daemon load its rules again",
-    "unload": "take the fast path of daemons that are gone out of the kernel (root)",
+    "unload": "take the fast path out of the kernel, where its daemon is gone (root)",
     "replay": "run a capture file through the rules",
     "schema": "print the JSON Schema of rules files",
     "demo": "build a small network and show the gateway at work (root)",

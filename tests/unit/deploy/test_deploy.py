@@ -87,6 +87,13 @@ def test_install_names_files_that_exist() -> None:
     assert all((ROOT / source).is_file() for source in sources)
 
 
+def test_removal_takes_the_fast_path_out_of_the_kernel_while_the_command_is_there() -> None:
+    removal = (ROOT / "deploy/install.sh").read_text().partition("remove() {")[2]
+    assert "unload" in COMMANDS
+    steps = ["systemctl disable --now", '"$prefix/bin/pairwall" unload', f"umount {pins.ROOT}", 'rm -rf "$root$prefix"']
+    assert sorted(steps, key=removal.index) == steps
+
+
 def test_shell_scripts_parse() -> None:
     scripts = [*(ROOT / "deploy").rglob("*.sh")]
     assert len(scripts) == 2
