@@ -1,6 +1,6 @@
 """Established connections that leave the queue: what the engine asks of whatever carries them meanwhile.
 
-Lives here: the interface, and which connections may be carried (semantics §6). May not live here: the carrier
+Lives here: the interface, and which connections may be carried. May not live here: the carrier
 (gateway/fastpath), which alone sets and clears OFFLOADED.
 """
 

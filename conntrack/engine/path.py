@@ -177,7 +177,7 @@ class Path:
         if hook == FORWARD and rewrites & REWRITE_DESTINATION and goes_elsewhere(direction):
             return self._refuse(packet, reason.UNTRANSLATABLE, inbound, outbound)
         if direction.original and hook == FORWARD and outbound != connection.outbound != 0 and rewrites != CROSSES:
-            self._state.end(connection, ADDRESS_GONE, now)  # its route leaves by another interface (semantics §3)
+            self._state.end(connection, ADDRESS_GONE, now)  # its route leaves by another interface, as in the kernel
             return self._new(packet, key, hook, inbound, outbound, now)
         state = connection.state
         status = connection.status

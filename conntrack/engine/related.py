@@ -1,6 +1,6 @@
 """ICMP and ICMPv6 that belongs to no connection of its own: errors about known flows, and neighbour discovery.
 
-Lives here: finding the flow of the packet inside an error, and translating both (semantics §2, RFC 5508 §4).
+Lives here: finding the flow of the packet inside an error, and translating both (RFC 5508 §4).
 May not live here: ICMP queries, which are connections like any other. An error never creates, refreshes or ends a flow.
 """
 

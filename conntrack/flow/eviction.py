@@ -2,7 +2,7 @@
 
 Lives here: two queues, oldest first: connections that are not assured, then those that are already closing.
 May not live here: the decision that the table is full (table.py). An assured, live connection is in no
-queue: it is never evicted (semantics §7).
+queue: it is never evicted.
 
 Queues are doubly linked through the connections themselves: every step is O(1) and allocates nothing.
 """

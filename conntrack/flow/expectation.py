@@ -1,4 +1,4 @@
-"""Connections that a helper foresees: what they will come with, and whose they are (semantics §5).
+"""Connections that a helper foresees: what they will come with, and whose they are.
 
 Lives here: the expectations that wait, by what they arrive with and by their master; limits and timeouts. May not live
 here: protocols (helper/), what may be expected and at which port (engine/announce.py), who gives back what one holds.

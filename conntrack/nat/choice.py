@@ -1,7 +1,7 @@
-"""Choosing the outside port of a source translation, in the order of semantics §3.
+"""Choosing the outside port of a source translation, in the kernel's order (nf_nat_core.c).
 
 Lives here: keep it, reuse the endpoint's mapping, the same port, then a bounded search. May not live here:
-the counters (ports.py), which address (source.py), or any randomness of its own.
+the counters (ports.py), which address (engine/sources.py), or any randomness of its own.
 """
 
 from __future__ import annotations
@@ -200,7 +200,7 @@ class Probe:
 
 
 def port_class(protocol: i64, port: i64) -> tuple[i64, i64]:
-    """The range that a port without a configured one stays in (semantics §3); identifiers have one class."""
+    """The range that a port without a configured one stays in (as in the kernel); identifiers have one class."""
     if protocol == ICMP or protocol == ICMPV6:
         return 0, 65535
     if port < 512:

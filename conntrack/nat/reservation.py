@@ -14,7 +14,7 @@ from mypy_extensions import i64
 from conntrack.nat.ports import Ports
 from conntrack.nat.use import PortUse
 
-#: tries: this many consecutive ports, then half as many from a new start, down to the last number (semantics §3)
+#: tries: this many consecutive ports, then half as many from a new start, down to the last number (kernel's order)
 _FIRST_ROUND: Final = 128
 _LAST_ROUND: Final = 16
 

@@ -10,7 +10,7 @@ from typing import Final
 from conntrack.engine.core import Engine
 from conntrack.policy.nat_rule import MASQUERADE, NAT64, SOURCE_NAT, NatRule
 
-#: outside ports where a rule names none (semantics: RFC 6335's user and dynamic ports)
+#: outside ports where a rule names none (RFC 6335's user and dynamic ports)
 PORTS: Final = (1024, 65535)
 
 

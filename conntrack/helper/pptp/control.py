@@ -1,6 +1,6 @@
 """PPTP's control messages (RFC 2637 §2), as far as call identifiers go.
 
-Lives here: their lengths and where the identifiers stand. May not live here: what a call may open (pptp.py). Messages
+Lives here: their lengths and where the identifiers stand. May not live here: what a call may open (helper.py). Messages
 have fixed lengths, so a translation never moves anything.
 """
 

@@ -1,6 +1,6 @@
 """RTSP's Transport header (RFC 2326 §12.39): who sends RTP from where to where.
 
-Lives here: the header's grammar and where the ports stand. May not live here: what may be opened (rtsp.py). RTSP 2.0
+Lives here: the header's grammar and where the ports stand. May not live here: what may be opened (helper.py). RTSP 2.0
 (RFC 7826) names addresses with the ports; it is another protocol by its version, and not read.
 """
 

@@ -21,7 +21,7 @@ class FastPathFigures(Protocol):
     """What the fast path tells of itself."""
 
     def punts(self) -> list[int] | None:
-        """Packets by punts.py's numbers; None: there is no fast path."""
+        """Packets by the numbers of gateway/fastpath/punts.py; None: there is no fast path."""
 
     def figures(self) -> Figures:
         """What the manager counts."""

@@ -1,4 +1,4 @@
-"""What readings are read from: entries as layout.py packs them."""
+"""What readings are read from: entries as gateway/fastpath/layout.py packs them."""
 
 from __future__ import annotations
 

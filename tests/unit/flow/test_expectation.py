@@ -1,4 +1,4 @@
-"""Expectations: whom they admit, how many wait, and how they end (semantics §5)."""
+"""Expectations: whom they admit, how many wait, and how they end."""
 
 from __future__ import annotations
 
