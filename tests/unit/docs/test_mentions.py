@@ -8,15 +8,17 @@ from pathlib import Path
 
 import pytest
 
+import conntrack
+
 ROOT = Path(__file__).parents[3]
-PACKAGE = ROOT / "conntrack"
+PACKAGE = Path(conntrack.__file__).parent
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
 MENTION = re.compile(r"(?<![\w/.*-])((?:[a-z_0-9]+/)*[a-z_0-9]+\.py)\b")
 
 
 def missing(text: str, near: Path) -> set[str]:
     """Mentioned files that stand neither beside `near`, nor above it, nor below the package or the repository."""
-    places = [near, *near.parents[:3], PACKAGE, ROOT]
+    places = [near, *near.parents[:3], PACKAGE, PACKAGE.parent, ROOT]
     return {name for name in MENTION.findall(text) if not any((place / name).is_file() for place in places)}
 
 
@@ -33,5 +35,5 @@ def test_sources() -> None:
         if not path.is_relative_to(PACKAGE):
             text = ast.get_docstring(ast.parse(text)) or ""
         if lost := missing(text, path.parent):
-            found[str(path.relative_to(ROOT))] = lost
+            found[str(path)] = lost
     assert found == {}
