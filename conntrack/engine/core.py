@@ -101,7 +101,7 @@ class Engine(Path):
         self._requests.expire(now)
         gone = state.table.wheel.expired(now, budget)
         if self._offload is not None:
-            self._offload.refresh([connection for connection in gone if connection.status & OFFLOADED], now)
+            self._release(self._offload, gone, now)
         for connection in gone:
             if connection.deadline > now:
                 state.table.wheel.file(connection)
@@ -111,6 +111,13 @@ class Engine(Path):
             state.expectations.expired += 1
             state.unexpect(expectation, now)
         return len(gone)
+
+    def _release(self, offload: Offload, due: list[Connection], now: float) -> None:
+        """Of those that are due, has the deadlines of carried ones up to date, and gives back those that end."""
+        carried = [connection for connection in due if connection.status & OFFLOADED]
+        if carried:
+            offload.refresh(carried, now)
+            offload.release([connection for connection in carried if connection.deadline <= now], now)
 
     def next_deadline(self) -> float:
         """When `expire` may have something to do; infinity with an empty table."""

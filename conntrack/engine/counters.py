@@ -16,6 +16,7 @@ class Counters:
 
     def __init__(self, zones: int) -> None:
         self.zones: i64 = zones
+        self.numbering: i64 = 0  # changes with the zones' numbers
         self.accepted_packets: list[int] = []  # by (zone in + 1) · (zones + 1) + zone out + 1
         self.accepted_octets: list[int] = []
         self.dropped_packets: list[int] = []
@@ -29,6 +30,7 @@ class Counters:
     def resize(self, zones: int) -> None:
         """Room for another number of zones; the pairs' counters begin at 0 again, as a restart's would."""
         self.zones = zones
+        self.numbering += 1
         size = (zones + 1) * (zones + 1)
         self.accepted_packets = [0] * size
         self.accepted_octets = [0] * size

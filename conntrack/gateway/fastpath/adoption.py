@@ -14,6 +14,7 @@ from conntrack.flow.connection import Connection
 from conntrack.flow.pair import invert
 from conntrack.gateway.fastpath import coarse, layout
 from conntrack.gateway.fastpath.carried import Carried
+from conntrack.gateway.fastpath.connections import Held
 from conntrack.gateway.fastpath.handover import is_liberal, restore
 from conntrack.gateway.fastpath.layout import Flow
 from conntrack.gateway.fastpath.manager import GRACE, Manager
@@ -30,15 +31,15 @@ logger = logging.getLogger("pairwall.fastpath")
 def adopt_all(engine: Engine, manager: Manager, maps: FlowMaps, now: float) -> tuple[int, int]:
     """Takes the connections of an earlier process over: (how many, how many could not go on and were taken out)."""
     entries = {key: flow for batch in maps.entries() for key, flow in batch}
-    lost: list[tuple[bytes, bytes]] = []
+    lost: list[Held] = []
     for key, flow in entries.items():
         other = invert(key[:2] + flow.pair)
         back = entries.get(other)
         if flow.flags & layout.REPLY:
             if back is None:
-                lost.append((other, key))
+                lost.append(Held(other, key, flow.slot, flow.owner))
         elif back is None or not _adopt(engine, manager, maps, (key, flow), (other, back), now):
-            lost.append((key, other))
+            lost.append(Held(key, other, flow.slot, flow.owner))
     for at in range(0, len(lost), _REMOVED):
         maps.recall_many(lost[at : at + _REMOVED])
     adopted = len(manager.carried)
@@ -62,7 +63,8 @@ def _adopt(
     if state:
         restore(state, connection)
     _count(connection, out, home, now)
-    manager.take_over(Carried(connection, (_way(out), _way(home)), state, now - GRACE), (out.link, home.link))
+    record = Carried(connection, (_way(out), _way(home)), state, now - GRACE)
+    manager.take_over(record, out.slot, (out.link, home.link))
     return True
 
 

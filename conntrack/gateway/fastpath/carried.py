@@ -5,92 +5,124 @@ Lives here: the record, and what a reading of the maps adds to the connection. M
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, final
 
-from mypy_extensions import i64
+from mypy_extensions import i32, i64, mypyc_attr
 
 from conntrack.engine.counters import Counters
 from conntrack.flow.connection import Connection, Direction
-from conntrack.gateway.fastpath.coarse import seconds_since
+from conntrack.gateway.fastpath import coarse
 from conntrack.gateway.fastpath.handover import restore, state_of
 from conntrack.gateway.fastpath.joining import joined
 from conntrack.gateway.fastpath.nexthops import Way
 from conntrack.tracker.base import Tracker
 
 _MASK: Final = 0xFFFF_FFFF
+_OLDER: Final = 0x8000_0000
 
 
 class Side:
-    """One direction: its way, and what its entry had counted when it was last read (of packets, 32 bits)."""
+    """One direction: its way, and how much of what its entry has counted the direction's counters know."""
 
     __slots__ = ("direction", "octets", "packets", "way")
 
     def __init__(self, direction: Direction, way: Way) -> None:
         self.direction = direction
         self.way = way
-        self.packets: i64 = direction.packets & _MASK  # entries begin with what was counted before
+        self.packets: i64 = direction.packets  # entries begin with what was counted before
         self.octets: i64 = direction.octets
 
-    def more(self, packets: i64) -> i64:
-        """How many packets are new: none where the reading is an older one.
-
-        Right for fewer than 2³¹ of them: the sweeps of service/fastpath.py are seconds apart.
-        """
-        more: i64 = packets - self.packets & _MASK
-        return more if more < 0x8000_0000 else 0
-
-    def read(self, packets: i64, more: i64, octets: i64, counters: Counters, pair: i64) -> None:
-        """Adds what is new to the direction's counters and to the zone pair's."""
-        size: i64 = octets - self.octets
+    def settle(self, packets: i64, octets: i64) -> None:
+        """Tells the direction what its entry has counted by now."""
+        self.direction.packets += packets - self.packets
+        self.direction.octets += octets - self.octets
         self.packets = packets
         self.octets = octets
-        self.direction.packets += more
-        self.direction.octets += size
-        counters.accepted_packets[pair] += int(more)
-        counters.accepted_octets[pair] += int(size)
 
 
+@final
+@mypyc_attr(acyclic=True)
 class Carried:
     """One connection.
 
-    state: the TCP state that it was offered with; touched: packets that had waited in the queue were judged after that
-    (Offload.overtaken), so the connection's own windows have moved as well; moved: packets have passed that the
-    deadline does not know of; links: XDP's numbers of both ways (hops.py).
+    A sweep reads and writes what comes first here, and nothing of the connection itself: what it costs is memory that
+    is in no cache. Whoever wants to see the connection has it settled before (Returns.refresh, Returns.take_back).
+
+    owner: Connection.identity, 32 bits of it; packets and octets of each direction, and the latest packet's time in
+    ticks, by the readings until now, no matter how many bits entries have; pair, reply_pair: of zones, by the numbering
+    of Counters that they were looked up with.
+    state: the TCP state that it was offered with; moved: there were packets since the connection was settled; touched:
+    packets that had waited in the queue were judged after the offer (Offload.overtaken), so the connection's own
+    windows have moved as well; slot: as Flow.slot; links: XDP's numbers of both ways (hops.py).
     """
 
-    __slots__ = ("connection", "links", "moved", "offered", "original", "reply", "state", "touched")
-
     def __init__(self, connection: Connection, ways: tuple[Way, Way], state: bytes, now: float) -> None:
+        self.owner: i64 = connection.identity & _MASK
+        self.packets: i64 = connection.original.packets
+        self.octets: i64 = connection.original.octets
+        self.reply_packets: i64 = connection.reply.packets
+        self.reply_octets: i64 = connection.reply.octets
+        self.seen: i64 = 0
+        self.pair: i32 = 0
+        self.reply_pair: i32 = 0
+        self.numbering: i32 = -1
+        self.moved = False
+        self.touched = False
+        self.slot: i64 = 0
         self.connection = connection
         self.original = Side(connection.original, ways[0])
         self.reply = Side(connection.reply, ways[1])
         self.offered = now
-        self.touched = False
-        self.moved = False
         self.state = state
         self.links = (0, 0)
 
-    def read(self, reply: bool, packets: i64, octets: i64, last_seen: i64, counters: Counters, now: float) -> None:
-        """Takes a reading of one direction in; the deadline is left to `reckon`."""
-        side = self.reply if reply else self.original
-        more = side.more(packets)
-        if more == 0:
-            return
+    def read(self, packets: i64, octets: i64, seen: i64) -> i64:
+        """Takes a reading of the original direction in; returns how many packets are new: none in an older one.
+
+        packets: 32 bits of them. Right for fewer than 2³¹ since the last: sweeps (service/running.py) are 10 s apart.
+        """
+        more: i64 = packets - self.packets & _MASK
+        if more == 0 or more >= _OLDER:
+            return 0
+        self.packets += more
+        self.octets = octets
+        self.moved = True
+        if seen > self.seen:
+            self.seen = seen
+        return more
+
+    def read_reply(self, packets: i64, octets: i64, seen: i64) -> i64:
+        """The same of the reply direction."""
+        more: i64 = packets - self.reply_packets & _MASK
+        if more == 0 or more >= _OLDER:
+            return 0
+        self.reply_packets += more
+        self.reply_octets = octets
+        self.moved = True
+        if seen > self.seen:
+            self.seen = seen
+        return more
+
+    def number(self, counters: Counters) -> None:
+        """Looks the zone pairs up."""
         connection = self.connection
         zone_in, zone_out = i64(connection.zone_in), i64(connection.zone_out)
-        pair: i64 = counters.pair(zone_out, zone_in) if reply else counters.pair(zone_in, zone_out)
-        side.read(packets, more, octets, counters, pair)
-        self.moved = True
-        connection.seen = max(connection.seen, now - seconds_since(last_seen, now))
+        self.pair = i32(counters.pair(zone_in, zone_out))
+        self.reply_pair = i32(counters.pair(zone_out, zone_in))
+        self.numbering = i32(counters.numbering)
 
-    def reckon(self, tracker: Tracker) -> None:
-        """Sets the deadline as the latest packet would have set it; without any, what the tracker set holds."""
+    def settle(self, tracker: Tracker) -> None:
+        """Tells the connection all that was read, and sets the deadline as its latest packet would have set it."""
         if not self.moved:
             return
         self.moved = False
+        self.original.settle(self.packets, self.octets)
+        self.reply.settle(self.reply_packets, self.reply_octets)
         connection = self.connection
+        connection.seen = max(connection.seen, coarse.seconds(self.seen))
         connection.nominal = tracker.reckon(connection, connection.seen)
         connection.deadline = connection.seen + connection.nominal
+        self.seen = 0
 
     def take(self, state: bytes) -> None:
         """Gives the connection the windows that its packets have left in the fast path."""

@@ -16,10 +16,26 @@ TICK: Final = (1 << 20) / 1e9
 
 def ticks(now: float) -> int:
     """A time as Flow.last_seen has it."""
-    return (int(now * 1e9) >> TICK_SHIFT) & 0xFFFF_FFFF
+    return int(moment(now) & 0xFFFF_FFFF)
+
+
+def moment(now: float) -> i64:
+    """A time in ticks, no matter how many bits."""
+    return i64(int(now * 1e9)) >> TICK_SHIFT
+
+
+def seconds(moment: i64) -> float:
+    """The inverse, but for less than a tick."""
+    return float(int(moment)) * TICK
+
+
+def seen_at(last_seen: i64, now: i64) -> i64:
+    """The moment of Flow.last_seen; right for any less than 26 days ago, and never after `now`."""
+    age: i64 = now - last_seen & 0xFFFF_FFFF
+    return now if age >= 0x8000_0000 else now - age
 
 
 def seconds_since(last_seen: i64, now: float) -> float:
-    """How long ago Flow.last_seen was; right for anything under 26 days, and never negative."""
-    age: i64 = (i64(int(now * 1e9)) >> TICK_SHIFT) - last_seen & 0xFFFF_FFFF
-    return 0.0 if age >= 0x8000_0000 else float(int(age)) * TICK
+    """How long ago Flow.last_seen was; likewise."""
+    ticked = moment(now)
+    return seconds(ticked - seen_at(last_seen, ticked))

@@ -10,17 +10,15 @@ from struct import Struct
 from typing import Final, NamedTuple
 
 from conntrack.gateway.fastpath import layout
+from conntrack.gateway.fastpath.bulk import Bulk
 from conntrack.gateway.fastpath.errors import FastPathError
 from conntrack.gateway.fastpath.kernelmap import KernelMap
 from conntrack.gateway.fastpath.layout import Flow, Usage, map_key, unpack_flow
-from conntrack.gateway.fastpath.program import Program
 from conntrack.gateway.fastpath.slots import NONE, Slots
 from conntrack.packet.header import TCP
 
 #: the key of an array
 INDEX: Final = Struct("=I")
-_PAIR: Final = Struct("=II")
-_LINK_HEADER: Final = bytes(14)
 #: bytes of an IPv4 flow key
 _KEY4: Final = 14
 
@@ -47,8 +45,17 @@ class Relink(NamedTuple):
         return layout.RELINK.pack(map_key(self.key), self.owner, self.link, len(self.key) != _KEY4)
 
 
-class Recalled(NamedTuple):
-    """What a connection's entries held when they were taken out."""
+class Held(NamedTuple):
+    """A connection that is in the maps: both flow keys, and what its entries say besides (layout.Flow)."""
+
+    original_key: bytes
+    reply_key: bytes
+    slot: int
+    owner: int
+
+
+class Seen(NamedTuple):
+    """What a connection has done in the fast path."""
 
     original: Usage
     reply: Usage
@@ -58,14 +65,11 @@ class Recalled(NamedTuple):
 class Connections:
     """The maps of flows and TCP states. Every method raises FastPathError where the kernel refuses."""
 
-    def __init__(
-        self, flows4: KernelMap, flows6: KernelMap, tcp: KernelMap, freezer: Program, relinker: Program
-    ) -> None:
+    def __init__(self, flows4: KernelMap, flows6: KernelMap, tcp: KernelMap, bulk: Bulk) -> None:
         self._flows4 = flows4
         self._flows6 = flows6
         self._tcp = tcp
-        self._freezer = freezer
-        self._relinker = relinker
+        self._bulk = bulk
         self._slots = Slots(tcp.shape.capacity)
 
     def insert(self, offer: Offer) -> None:
@@ -78,8 +82,7 @@ class Connections:
             flows.put(map_key(offer.original_key), original.pack())
         except FastPathError:
             flows.remove(map_key(offer.reply_key))
-            if slot != NONE:
-                self._slots.give(slot)
+            self._slots.give(slot)
             raise
 
     def insert_many(self, offers: list[Offer]) -> int:
@@ -105,31 +108,49 @@ class Connections:
         """A TCP state, read as one piece; it goes on changing."""
         return self._tcp.look(INDEX.pack(slot), locked=True) or b""
 
-    def recall(self, original_key: bytes, reply_key: bytes) -> Recalled | None:
+    def recall(self, original_key: bytes, reply_key: bytes) -> Seen | None:
         """Takes a connection out: freezes its TCP state, removes both entries, returns what they held.
 
         None: it was not in. What is returned for TCP is exact: no packet passes between reading and removing. Of UDP
         and ICMP a packet that another CPU is just forwarding may go uncounted.
         """
-        return self.recall_many([(original_key, reply_key)])[0]
+        flow = self.look(original_key)
+        return None if flow is None else self.recall_many([Held(original_key, reply_key, flow.slot, flow.owner)])[0]
 
-    def recall_many(self, pairs: list[tuple[bytes, bytes]]) -> list[Recalled | None]:
-        """The same for many (original key, reply key)."""
-        slots = [self._stateful(original) for original, _ in pairs]
-        self.freeze([(flow.slot, flow.owner) for flow in slots if flow is not None])
-        return [self._take(original, reply, flow) for (original, reply), flow in zip(pairs, slots, strict=True)]
+    def recall_many(self, connections: list[Held]) -> list[Seen | None]:
+        """The same for many, in few system calls; their slots are free afterwards."""
+        found = self._ask(connections, True)
+        for one in connections:
+            self._slots.give(one.slot)
+        return found
+
+    def read(self, connections: list[Held]) -> list[Seen | None]:
+        """What many have done; they stay in, and go on."""
+        return self._ask(connections, False)
 
     def freeze(self, states: list[tuple[int, int]]) -> None:
         """Stops packets of these (slot, owner): from now on they are left to the slow path."""
-        slots = [_PAIR.pack(slot, owner) for slot, owner in states]
-        for at in range(0, len(slots), layout.FREEZES):
-            self._freezer.run(_LINK_HEADER + b"".join(slots[at : at + layout.FREEZES]))
+        self._bulk.states(states, True)
+
+    def _ask(self, connections: list[Held], take: bool) -> list[Seen | None]:
+        """States come first: of those taken nothing passes any more when their entries are read."""
+        tcp = [(one.slot, one.owner) for one in connections if one.original_key[0] == TCP]
+        states = iter(self._bulk.states(tcp, take) if tcp else ())
+        usages = {
+            size: iter(self._bulk.usage(_keys(connections, size), take))
+            for size in (layout.KEY4_SIZE, layout.KEY6_SIZE)
+        }
+        found: list[Seen | None] = []
+        for one in connections:
+            usage = usages[len(one.original_key) + 2]
+            original, reply = next(usage), next(usage)
+            state = next(states) if one.original_key[0] == TCP else b""
+            found.append(None if original is None or reply is None else Seen(original, reply, state))
+        return found
 
     def relink(self, orders: list[Relink]) -> None:
         """Has XDP send entries' packets by other ways, or (link 0) leave them to tc, while they go on counting."""
-        packed = [order.pack() for order in orders]
-        for at in range(0, len(packed), layout.RELINKS):
-            self._relinker.run(_LINK_HEADER + b"".join(packed[at : at + layout.RELINKS]))
+        self._bulk.relink([order.pack() for order in orders])
 
     def _of(self, key: bytes) -> KernelMap:
         return self._flows4 if len(key) == _KEY4 else self._flows6
@@ -147,19 +168,17 @@ class Connections:
         )
         for offer in offers[whole:room]:
             flows.remove(map_key(offer.reply_key))
-            if offer.state:
-                self._slots.give(offer.original.slot)
+            self._slots.give(offer.original.slot)
         return whole
 
     def _begin(self, offer: Offer) -> int:
-        """Puts the TCP state in, and tells both entries where."""
-        if not offer.state:
-            return NONE
+        """Tells both entries their slot, and puts the TCP state there."""
         slot = self._slots.take()
         if slot == NONE:
-            raise FastPathError("no room for another TCP state", "raise the number of connections it is made for")
-        self._tcp.put(INDEX.pack(slot), offer.state, locked=True)
+            raise FastPathError("no room for another connection", "raise the number of connections it is made for")
         offer.original.slot = offer.reply.slot = slot
+        if offer.state:
+            self._tcp.put(INDEX.pack(slot), offer.state, locked=True)
         return slot
 
     def _begin_many(self, offers: list[Offer]) -> int:
@@ -168,34 +187,18 @@ class Connections:
         states: list[bytes] = []
         count = len(offers)
         for at, offer in enumerate(offers):
+            slot = self._slots.take()
+            if slot == NONE:
+                count = at
+                break
+            offer.original.slot = offer.reply.slot = slot
             if offer.state:
-                slot = self._slots.take()
-                if slot == NONE:
-                    count = at
-                    break
-                offer.original.slot = offer.reply.slot = slot
                 keys.append(INDEX.pack(slot))
                 states.append(offer.state)
         self._tcp.put_many(b"".join(keys), b"".join(states), locked=True)
         return count
 
-    def _stateful(self, key: bytes) -> Flow | None:
-        return self.look(key) if key[0] == TCP else None
 
-    def _take(self, original_key: bytes, reply_key: bytes, flow: Flow | None) -> Recalled | None:
-        flows = self._of(original_key)
-        original = flows.take(map_key(original_key))
-        reply = flows.take(map_key(reply_key))
-        state = b""
-        if flow is not None:
-            state = self._tcp.look(INDEX.pack(flow.slot)) or b""
-            self._slots.give(flow.slot)
-        if original is None or reply is None:
-            return None
-        return Recalled(usage(original), usage(reply), state)
-
-
-def usage(raw: bytes) -> Usage:
-    """What an entry has done."""
-    fields = layout.HEAD.unpack_from(raw)
-    return Usage(fields[11], fields[12], fields[10])
+def _keys(connections: list[Held], size: int) -> list[bytes]:
+    """Map keys of one size, original and reply in turn."""
+    return [map_key(key) for one in connections if len(one[0]) + 2 == size for key in (one[0], one[1])]

@@ -13,7 +13,7 @@ from struct import Struct
 from typing import Final, NamedTuple
 
 #: part of every map's name: maps of another version, left pinned by an older daemon, are never taken over
-LAYOUT_VERSION: Final = 2
+LAYOUT_VERSION: Final = 3
 
 #: Flow.flags: the entry is that of the reply direction
 REPLY: Final = 0x01
@@ -30,8 +30,10 @@ FROZEN: Final = 0x01
 #: control bits of a TCP state: the tracker's own `liberal` setting is on
 LIBERAL: Final = 0x02
 
-#: TCP states that one run of the freezing program freezes at most
-FREEZES: Final = 128
+#: TCP states, and entries of IPv4, that one run of the programs of bulk.py takes at most: what they are given and what
+#: they answer has to fit in a page, with 0.6 KiB of the kernel's own
+BULK_STATES: Final = 48
+BULK_ENTRIES: Final = 200
 
 #: entries that one run of the relinking program changes at most: the kernel takes frames of a page, less its own part
 RELINKS: Final = 64
@@ -42,7 +44,7 @@ Fields = tuple[tuple[str, str], ...]
 HEAD_FIELDS: Final[Fields] = (
     ("outbound", "H"),  # interface index that packets leave by
     ("inbound", "H"),  # the one they must come in by
-    ("slot", "I"),  # of the TCP state, which both directions share
+    ("slot", "I"),  # where the daemon knows the connection; of TCP the place of the state that both directions share
     ("owner", "I"),  # Connection.identity, 32 bits of it; a slot with another owner is not ours any more
     ("mark", "I"),  # packet mark; 0 leaves it
     ("generation", "H"),  # entries of another generation than the settings' are stale

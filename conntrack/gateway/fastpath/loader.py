@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from conntrack.gateway.fastpath import layout, punts, syscalls
+from conntrack.gateway.fastpath.bulk import Bulk
 from conntrack.gateway.fastpath.errors import FastPathError
 from conntrack.gateway.fastpath.kernelmap import KernelMap, Shape
 from conntrack.gateway.fastpath.libbpf import Library, Object
@@ -23,8 +24,7 @@ OBJECT: Final = Path(__file__).with_name("bpf") / "pairwall.bpf.o"
 _NAMES: Final = ("flows4", "flows6", "tcp", "settings", "links", "punts")
 _TC: Final = "pairwall_tc"
 _XDP: Final = "pairwall_xdp"
-_FREEZE: Final = "pairwall_freeze"
-_RELINK: Final = "pairwall_relink"
+_BULK: Final = ("pairwall_states", "pairwall_usage4", "pairwall_usage6", "pairwall_relink")
 
 
 class Loaded(NamedTuple):
@@ -74,7 +74,7 @@ def load_xdp(path: Path, maps: FlowMaps) -> Program:
     try:
         for name, one in zip(_NAMES, maps.all(), strict=True):
             opened.reuse(layout.map_name(name), one.descriptor)
-        for program in (_TC, _FREEZE, _RELINK):
+        for program in (_TC, *_BULK):
             opened.leave_out(program)
         opened.load()
         return Program(opened.program(_XDP), _XDP)
@@ -131,8 +131,8 @@ def _loaded(opened: Object, shapes: dict[str, Shape], xdp: bool) -> Loaded:
     flows4, flows6, tcp, settings, links, counters = (
         KernelMap(opened.map(shape.name), cpus if name == "punts" else 1) for name, shape in shapes.items()
     )
-    freezer, relinker = (Program(opened.program(name), name) for name in (_FREEZE, _RELINK))
-    maps = FlowMaps(flows4, flows6, tcp, settings, links, counters, freezer, relinker)
+    bulk = Bulk(*(Program(opened.program(name), name) for name in _BULK))
+    maps = FlowMaps(flows4, flows6, tcp, settings, links, counters, bulk)
     driver = Program(opened.program(_XDP), _XDP) if xdp else None
     return Loaded(Program(opened.program(_TC), _TC), maps, maps.adopt(), driver)
 

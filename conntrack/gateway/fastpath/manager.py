@@ -55,7 +55,7 @@ class Manager(Offload):
         #: by Connection.identity, 32 bits of it, as entries have it
         self.carried: dict[int, Carried] = {}
         self._offers = Offers(engine, self.holds, self.figures, maps.generation() or 1)
-        self._returns = Returns(engine, maps, self.figures, self.carried)
+        self._returns = Returns(engine, maps, self.figures)
         self._maps = maps
         self._capacity = capacity
         self._soon = soon
@@ -111,10 +111,17 @@ class Manager(Offload):
 
     def refresh(self, connections: list[Connection], now: float) -> None:
         """See Offload."""
+        records: list[Carried] = []
         for connection in connections:
             record = self.carried.get(int(connection.identity) & _MASK)
             if record is not None:
-                self._returns.refresh(record, now)
+                records.append(record)
+        if records:
+            self._returns.refresh(records, now)
+
+    def release(self, connections: list[Connection], now: float) -> None:
+        """See Offload."""
+        self.recall_many(connections, now)
 
     def flush(self) -> None:
         """Puts noted offers into the maps, and those whose windows have gone two ways once more."""
@@ -146,16 +153,17 @@ class Manager(Offload):
             self._offers.dropped(records)
 
     def sweep(self, now: float) -> Iterator[None]:
-        """Brings the counters of connections that were seen since the last sweep up to date, a few at each step."""
+        """Has the zone pairs' counters know all that was seen since the last sweep, a few connections at each step."""
         return self._returns.sweep(now)
 
-    def take_over(self, record: Carried, links: tuple[int, int] = (0, 0)) -> None:
-        """Adds a connection whose entries an earlier process has put in, with these Flow.links."""
+    def take_over(self, record: Carried, slot: int, links: tuple[int, int] = (0, 0)) -> None:
+        """Adds a connection whose entries an earlier process has put in, with this Flow.slot and these Flow.links."""
         self._offers.claimed(record, links)
         connection = record.connection
         connection.status |= OFFLOADED
         record.moved = True
-        self._returns.reckon(record)
+        self._returns.expect(record, slot)
+        self._returns.settle(record)
         self.carried[int(connection.identity) & _MASK] = record
 
     def in_zones(self, record: Carried) -> bool:
@@ -206,8 +214,9 @@ class Manager(Offload):
                 count = self._maps.insert_many([one.offer for one in batch[:room]])
             except FastPathError as error:
                 self.figures.failed(error)
-        for record, _ in batch[:count]:
+        for record, offer in batch[:count]:
             record.connection.status |= OFFLOADED
+            self._returns.expect(record, offer.original.slot)
             self.carried[int(record.connection.identity) & _MASK] = record
         for record, _ in batch[count:]:
             self.holds.hold(record.connection, now, NO_WAY)

@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from conntrack.gateway.fastpath import layout, punts
-from conntrack.gateway.fastpath.connections import INDEX, Connections, Offer, Recalled, Relink
+from conntrack.gateway.fastpath.bulk import Bulk
+from conntrack.gateway.fastpath.connections import INDEX, Connections, Offer, Relink, Seen
 from conntrack.gateway.fastpath.kernelmap import KernelMap
 from conntrack.gateway.fastpath.layout import Flow, flow_key, unpack_flow
-from conntrack.gateway.fastpath.program import Program
-from conntrack.packet.header import TCP
 
-__all__ = ["FlowMaps", "Offer", "Recalled", "Relink"]
+__all__ = ["FlowMaps", "Offer", "Relink", "Seen"]
 
 
 class FlowMaps(Connections):
@@ -29,10 +28,9 @@ class FlowMaps(Connections):
         settings: KernelMap,
         links: KernelMap,
         punts: KernelMap,
-        freezer: Program,
-        relinker: Program,
+        bulk: Bulk,
     ) -> None:
-        super().__init__(flows4, flows6, tcp, freezer, relinker)
+        super().__init__(flows4, flows6, tcp, bulk)
         self._settings = settings
         self._links = links
         self._punts = punts
@@ -62,9 +60,8 @@ class FlowMaps(Connections):
         count = 0
         for batch in self.entries():
             count += len(batch)
-            for key, flow in batch:
-                if key[0] == TCP:
-                    self._slots.claim(flow.slot)
+            for _, flow in batch:
+                self._slots.claim(flow.slot)
         return count
 
     def punts(self) -> list[int]:
@@ -101,5 +98,4 @@ class FlowMaps(Connections):
         """Gives all descriptors back; what is pinned or attached stays."""
         for one in self.all():
             one.close()
-        self._freezer.close()
-        self._relinker.close()
+        self._bulk.close()

@@ -72,10 +72,9 @@ def move(old: FlowMaps, new: FlowMaps) -> int:
 def _offers(old: FlowMaps, entries: dict[bytes, Flow]) -> Iterator[list[Offer]]:
     """The connections, many at a time, each as it was when it was frozen."""
     begun = [(key, invert(key[:2] + flow.pair)) for key, flow in entries.items() if not flow.flags & layout.REPLY]
-    for at in range(0, len(begun), layout.FREEZES):
-        pairs = [pair for pair in begun[at : at + layout.FREEZES] if pair[1] in entries]
-        states = [(entries[key].slot, entries[key].owner) for key, _ in pairs if key[0] == TCP]
-        old.freeze(states)
+    for at in range(0, len(begun), layout.BULK_STATES):
+        pairs = [pair for pair in begun[at : at + layout.BULK_STATES] if pair[1] in entries]
+        old.freeze([(entries[key].slot, entries[key].owner) for key, _ in pairs if key[0] == TCP])
         offers = []
         for key, other in pairs:
             there, back = old.look(key), old.look(other)

@@ -16,6 +16,7 @@ from mypy_extensions import i64
 ALL: Final = -1
 
 # places of fields in an entry (layout.HEAD_FIELDS)
+_SLOT: Final = 4
 _OWNER: Final = 8
 _FLAGS: Final = 22
 _LAST_SEEN: Final = 24
@@ -36,6 +37,11 @@ def is_fresh(values: bytes, entry: i64, since: i64) -> bool:
         return True
     age: i64 = last_seen(values, entry) - since
     return age & 0x8000_0000 == 0
+
+
+def slot(values: bytes, entry: i64) -> i64:
+    """Where the connection is known by, among those that are in the maps now."""
+    return _number(values, entry + _SLOT)
 
 
 def owner(values: bytes, entry: i64) -> i64:

@@ -8,6 +8,7 @@ import pytest
 
 from conntrack.flow.pair import build, invert
 from conntrack.gateway.fastpath import layout, readings
+from conntrack.gateway.fastpath.connections import Held
 from conntrack.gateway.fastpath.errors import FastPathError
 from conntrack.gateway.fastpath.maps import Offer, Relink
 from conntrack.packet.header import TCP, UDP
@@ -30,6 +31,10 @@ def connection(program: Bench, number: int, protocol: int = UDP, version: int = 
     key = build(protocol, source, target, number, 53)
     leaves = build(protocol, outside, target, number, 53)[2:]
     return program.offer(key, leaves, liberal(number) if protocol == TCP else b"", owner=number)
+
+
+def held(offer: Offer) -> Held:
+    return Held(offer.original_key, offer.reply_key, offer.original.slot, offer.original.owner)
 
 
 def entries(program: Bench) -> dict[bytes, layout.Flow]:
@@ -67,10 +72,9 @@ def test_many_go_in_and_come_out_of_both_families(program: Bench) -> None:
         connection(program, number, (TCP, UDP)[number % 2], 4 if number % 3 else 6) for number in range(1, CAPACITY + 1)
     ]
     assert program.maps.insert_many(offers) == CAPACITY
-    slots = [offer.original.slot for offer in offers if offer.state]
-    assert len(set(slots)) == len(slots) == CAPACITY // 2
+    assert len({offer.original.slot for offer in offers}) == CAPACITY
     assert len(entries(program)) == 2 * CAPACITY
-    found = program.maps.recall_many([(offer.original_key, offer.reply_key) for offer in offers])
+    found = program.maps.recall_many([held(offer) for offer in offers])
     assert all(one is not None for one in found)
     assert [one.state[4:8] for one in found if one is not None and one.state] == [
         offer.state[4:8] for offer in offers if offer.state
@@ -78,33 +82,35 @@ def test_many_go_in_and_come_out_of_both_families(program: Bench) -> None:
     assert entries(program) == {}
 
 
-def test_more_than_fit_go_in_as_far_as_they_fit(program: Bench) -> None:
-    """Replies go in first, so that those of the last ones take the room of originals, and go again."""
-    offers = [connection(program, number) for number in range(1, CAPACITY + 10)]
-    count = program.maps.insert_many(offers)
-    assert CAPACITY - 9 <= count < CAPACITY
-    assert set(entries(program)) == {key for offer in offers[:count] for key in (offer.original_key, offer.reply_key)}
-
-
-def test_one_more_than_fits_leaves_nothing_behind(program: Bench) -> None:
-    offers = [connection(program, number) for number in range(1, CAPACITY + 1)]
-    assert program.maps.insert_many(offers) == CAPACITY
-    with pytest.raises(FastPathError, match="full"):
-        program.maps.insert(connection(program, CAPACITY + 1))
-    assert len(entries(program)) == 2 * CAPACITY
-
-
-def test_more_tcp_states_than_fit_leave_nothing_behind(program: Bench) -> None:
-    offers = [connection(program, number, TCP) for number in range(1, CAPACITY + 10)]
+@pytest.mark.parametrize("protocol", [TCP, UDP])
+def test_more_than_fit_go_in_as_far_as_they_fit(program: Bench, protocol: int) -> None:
+    offers = [connection(program, number, protocol) for number in range(1, CAPACITY + 10)]
     assert program.maps.insert_many(offers) == CAPACITY
     with pytest.raises(FastPathError, match="no room"):
         program.maps.insert(offers[-1])
-    assert len(entries(program)) == 2 * CAPACITY
+    inside = {key for offer in offers[:CAPACITY] for key in (offer.original_key, offer.reply_key)}
+    assert set(entries(program)) == inside
 
 
-def test_a_slot_is_free_again_after_its_connection(program: Bench) -> None:
+def test_where_the_map_has_less_room_than_there_are_slots_nothing_is_left_behind(program: Bench) -> None:
+    """Replies go in first, so that those of the last ones take the room of originals, and go again."""
+    strangers = [connection(program, number) for number in range(1, 11)]
+    assert program.maps.insert_many(strangers) == 10
+    for stranger in strangers:
+        program.maps._slots.give(stranger.original.slot)
+    offers = [connection(program, number) for number in range(11, CAPACITY + 11)]
+    count = program.maps.insert_many(offers)
+    assert CAPACITY - 20 <= count < CAPACITY - 10
+    with pytest.raises(FastPathError, match="full"):
+        for number in range(1000, 1020):
+            program.maps.insert(connection(program, number))
+    assert len(program.maps._slots) == len(entries(program)) // 2 - 10
+
+
+@pytest.mark.parametrize("protocol", [TCP, UDP])
+def test_a_slot_is_free_again_after_its_connection(program: Bench, protocol: int) -> None:
     for number in range(1, 3 * CAPACITY):
-        offer = connection(program, number, TCP)
+        offer = connection(program, number, protocol)
         program.maps.insert(offer)
         program.maps.recall(offer.original_key, offer.reply_key)
     assert program.maps.insert_many([connection(program, number, TCP) for number in range(1, CAPACITY + 1)]) == CAPACITY
@@ -145,7 +151,7 @@ def test_adopted_slots_are_not_given_again(program: Bench) -> None:
         others = [connection(program, number, TCP) for number in range(2, CAPACITY + 2)]
         assert program.maps.insert_many(others) == CAPACITY - 1
         assert first.original.slot not in [offer.original.slot for offer in others[:-1]]
-        program.maps.recall_many([(one.original_key, one.reply_key) for one in (first, *others[:-1])])
+        program.maps.recall_many([held(one) for one in (first, *others[:-1])])
     finally:
         program.maps._slots = kept
         kept.give(first.original.slot)

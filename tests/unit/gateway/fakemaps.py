@@ -7,9 +7,10 @@ from dataclasses import replace
 
 from conntrack.flow.connection import Connection
 from conntrack.gateway.fastpath import coarse
+from conntrack.gateway.fastpath.connections import Held
 from conntrack.gateway.fastpath.errors import FastPathError
 from conntrack.gateway.fastpath.layout import Flow, Usage
-from conntrack.gateway.fastpath.maps import FlowMaps, Offer, Recalled, Relink
+from conntrack.gateway.fastpath.maps import FlowMaps, Offer, Relink, Seen
 
 
 class FakeMaps(FlowMaps):
@@ -36,11 +37,11 @@ class FakeMaps(FlowMaps):
         for at, offer in enumerate(offers):
             if len(self.flows) // 2 >= self.room:
                 return at
-            slot = len(self.inserted)
+            slot = offer.original.slot = offer.reply.slot = len(self.inserted)
             self.inserted.append(offer)
             self.states[slot] = offer.state
-            self.flows[offer.reply_key] = replace(offer.reply, slot=slot)
-            self.flows[offer.original_key] = replace(offer.original, slot=slot)
+            self.flows[offer.reply_key] = replace(offer.reply)
+            self.flows[offer.original_key] = replace(offer.original)
         return len(offers)
 
     def look(self, key: bytes) -> Flow | None:
@@ -50,9 +51,17 @@ class FakeMaps(FlowMaps):
     def state(self, slot: int) -> bytes:
         return self.states[slot]
 
-    def recall_many(self, pairs: list[tuple[bytes, bytes]]) -> list[Recalled | None]:
+    def recall_many(self, connections: list[Held]) -> list[Seen | None]:
         self._check()
-        return [self._recall(*pair) for pair in pairs]
+        return [self._recall(one) for one in connections]
+
+    def read(self, connections: list[Held]) -> list[Seen | None]:
+        self._check()
+        found: list[Seen | None] = []
+        for one in connections:
+            there, back = self.flows.get(one.original_key), self.flows.get(one.reply_key)
+            found.append(there and back and Seen(usage(there), usage(back), self.states.get(one.slot, b"")))
+        return found
 
     def readings(self, chunk: int = 1024) -> Iterator[tuple[bytes, int]]:
         for flow in self.flows.values():
@@ -86,11 +95,13 @@ class FakeMaps(FlowMaps):
             if flow is not None and flow.owner == owner:
                 flow.link = link
 
-    def _recall(self, original: bytes, reply: bytes) -> Recalled | None:
-        one, other = self.flows.pop(original, None), self.flows.pop(reply, None)
+    def _recall(self, held: Held) -> Seen | None:
+        one, other = self.flows.pop(held.original_key, None), self.flows.pop(held.reply_key, None)
         if one is None or other is None:
             return None
-        return Recalled(usage(one), usage(other), self.states.get(one.slot, b""))
+        assert one.slot == other.slot == held.slot
+        assert one.owner == other.owner == held.owner
+        return Seen(usage(one), usage(other), self.states.get(one.slot, b""))
 
     def _check(self) -> None:
         if self.broken:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import cast
 
 import pytest
 
-from conntrack.flow.connection import ASSURED, OFFLOADED
+from conntrack.flow.connection import ASSURED, OFFLOADED, Connection
 from conntrack.flow.ending import TIMEOUT
 from conntrack.gateway.fastpath import layout
 from conntrack.gateway.fastpath.handover import restore, state_of
@@ -218,18 +219,96 @@ def test_a_sweep_reads_what_was_seen_since_the_last() -> None:
     host = Carrying()
     connection = host.stream()
     for seconds, packets in ((0.0, 3), (100.0, 2), (0.1, 1)):
-        host.now += seconds
-        before = int(connection.original.packets)
-        host.maps.seen(connection, False, packets, 100 * packets, host.now)
-        for _ in host.manager.sweep(host.now):
-            pass
-        assert connection.original.packets == before + packets
-        assert connection.seen == pytest.approx(host.now, abs=0.01)
-    swept(host, 100.0)
+        before = passed(host, connection)
+        host.maps.seen(connection, False, packets, 100 * packets, host.now + seconds)
+        swept(host, seconds)
+        assert passed(host, connection) == before + packets
     flow = host.maps.flows[connection.original.key]
-    flow.packets += 1  # and was not seen: no program does so
     swept(host, 100.0)
-    assert connection.original.packets == flow.packets - 1
+    flow.packets += 1  # and was not seen: no program does so
+    before = passed(host, connection)
+    swept(host, 100.0)
+    assert passed(host, connection) == before
+
+
+def test_what_sweeps_have_read_is_told_to_whoever_looks() -> None:
+    host = Carrying()
+    connection = host.stream()
+    before = int(connection.original.packets), int(connection.reply.octets)
+    for _ in range(3):
+        host.maps.seen(connection, False, 2, 100, host.now)
+        host.maps.seen(connection, True, 1, 70, host.now)
+        swept(host, 10.0)
+    seen = host.now - 10.0
+    host.engine.refresh(connection, host.now)
+    assert (connection.original.packets, connection.reply.octets) == (before[0] + 6, before[1] + 210)
+    assert connection.seen == pytest.approx(seen, abs=0.01)
+    assert connection.deadline == pytest.approx(seen + connection.nominal, abs=0.01)
+
+
+@pytest.mark.parametrize("what", ["gone", "refused"])
+def test_what_sweeps_have_read_is_known_even_where_the_entries_cannot_be_read_any_more(what: str) -> None:
+    host = Carrying()
+    connection = host.stream()
+    before = int(connection.original.packets)
+    host.maps.seen(connection, False, 5, 500, host.now)
+    swept(host, 1.0)
+    host.maps.flows.clear()
+    host.maps.broken = what == "refused"
+    host.engine.refresh(connection, host.now)
+    assert connection.original.packets == before + 5
+    host.engine.end(connection, TIMEOUT, host.now)
+    assert connection.original.packets == before + 5
+
+
+def test_more_packets_than_an_entry_can_count() -> None:
+    host = Carrying()
+    connection = host.stream()
+    before = int(connection.original.packets)
+    flow = host.maps.flows[connection.original.key]
+    for step in (1, 1 << 30, (1 << 31) - 1, (1 << 31) - 1, 1 << 30, 1 << 30, 5):
+        host.maps.seen(connection, False, step, 100 * step, host.now)
+        flow.packets %= 1 << 32
+        swept(host, 1.0)
+    whole = (7 << 30) + 4
+    host.engine.refresh(connection, host.now)
+    assert (connection.original.packets, connection.original.octets) == (before + whole, before * 28 + 100 * whole)
+    assert passed(host, connection) == before + whole
+
+
+def test_entries_of_somebody_else_count_for_nobody() -> None:
+    """A slot given again while what was in it before could not be removed."""
+    host = Carrying()
+    connection = host.stream()
+    before = passed(host, connection)
+    for change in ({"owner": int(connection.identity) + 1}, {"slot": 99}, {"slot": 2**32 - 1}):
+        stranger = replace(host.maps.flows[connection.original.key], packets=100, octets=10_000, **change)
+        host.maps.flows[b"stranger"] = stranger
+        swept(host, 1.0)
+        assert passed(host, connection) == before
+
+
+def test_zones_that_get_other_numbers_are_counted_by_those() -> None:
+    host = Carrying()
+    connection = host.stream()
+    host.maps.seen(connection, True, 7, 9000, host.now)
+    swept(host, 1.0)
+    host.reload(RULES.replace("  wan: {", "  dmz: {interfaces: [eth7]}\n  wan: {"))
+    assert passed(host, connection, reply=True) == 0
+    host.maps.seen(connection, True, 3, 900, host.now)
+    host.maps.seen(connection, False, 2, 200, host.now)
+    swept(host, 1.0)
+    assert (passed(host, connection, reply=True), passed(host, connection)) == (3, 2)
+    counters = host.engine.counters
+    assert sum(counters.accepted_packets) == 5
+    assert sum(counters.accepted_octets) == 1100
+
+
+def passed(host: Carrying, connection: Connection, reply: bool = False) -> int:
+    """Packets of its zone pair."""
+    counters = host.engine.counters
+    zones = int(connection.zone_in), int(connection.zone_out)
+    return counters.accepted_packets[counters.pair(*(zones[::-1] if reply else zones))]
 
 
 def swept(host: Carrying, seconds: float) -> None:

@@ -6,6 +6,7 @@
  * the kernel itself can fail, and then the packet is dropped.
  */
 #include <linux/pkt_cls.h>
+#include "bulk.h"
 #include "find.h"
 #include "xdp.h"
 
@@ -105,60 +106,6 @@ int pairwall_xdp(struct xdp_md *context)
 		return XDP_PASS; /* the tc program counts why, if it does not send it on itself */
 	count(PUNT_AT_DRIVER);
 	return XDP_REDIRECT;
-}
-
-/* Run by user space before it takes TCP connections back (maps.py): after the link header come their (slot, owner). On
- * return no packet changes them any more. Returns how many were found.
- */
-SEC("tc")
-int pairwall_freeze(struct __sk_buff *skb)
-{
-	int frozen = 0;
-
-	for (__u32 at = 0; at < FREEZES; at++) {
-		__u32 named[2];
-
-		if (bpf_skb_load_bytes(skb, ETH_HLEN + at * sizeof(named), named, sizeof(named)))
-			break;
-		struct tcp_state *state = bpf_map_lookup_elem(&MAP(tcp), &named[0]);
-
-		if (!state)
-			continue;
-		bpf_spin_lock(&state->lock);
-		if (state->owner == named[1]) {
-			state->control |= STATE_FROZEN;
-			frozen++;
-		}
-		bpf_spin_unlock(&state->lock);
-	}
-	return frozen;
-}
-
-/* Run by user space where XDP comes or goes (relinking.py): after the link header come entries, and what Flow.link is to
- * be from now on. Packets are counted meanwhile: an entry that user space wrote anew would lose some. Returns how many
- * were found.
- */
-SEC("tc")
-int pairwall_relink(struct __sk_buff *skb)
-{
-	int found = 0;
-
-	for (__u32 at = 0; at < RELINKS; at++) {
-		struct relink order;
-		struct flow *flow;
-
-		if (bpf_skb_load_bytes(skb, ETH_HLEN + at * sizeof(order), &order, sizeof(order)))
-			break;
-		if (order.version6)
-			flow = bpf_map_lookup_elem(&MAP(flows6), &order.key6);
-		else
-			flow = bpf_map_lookup_elem(&MAP(flows4), &order.key4);
-		if (flow && flow->owner == order.owner) {
-			flow->link = order.link;
-			found++;
-		}
-	}
-	return found;
 }
 
 char _license[] SEC("license") = "Apache-2.0";
