@@ -18,7 +18,8 @@ _LINK_HEADER: Final = 14
 _READ: Final = bytes(_LINK_HEADER)
 _TAKE: Final = b"\1" + bytes(_LINK_HEADER - 1)
 _NAMED: Final = Struct("=II56x")  # slot, owner, in the room of a TCP state
-_USAGE: Final = Struct("=IIQ")
+_USAGE4: Final = Struct("=IIQ")  # in the room of a key
+_USAGE6: Final = Struct("=IIQ24x")
 _NOT_THERE: Final = (1 << 64) - 1
 _LOCK: Final = bytes(4)
 
@@ -48,13 +49,12 @@ class Bulk:
         if not keys:
             return []
         size = len(keys[0])
-        program = self._usage4 if size == layout.KEY4_SIZE else self._usage6
+        program, answer = (self._usage4, _USAGE4) if size == _USAGE4.size else (self._usage6, _USAGE6)
         raw = _run(program, keys, layout.BULK_ENTRIES * layout.KEY4_SIZE // size, take)
-        found: list[Usage | None] = []
-        for at in range(0, len(raw), size):
-            packets, last_seen, octets = _USAGE.unpack_from(raw, at)
-            found.append(None if octets == _NOT_THERE else Usage(packets, octets, last_seen))
-        return found
+        return [
+            None if octets == _NOT_THERE else Usage(packets, octets, last_seen)
+            for packets, last_seen, octets in answer.iter_unpack(raw)
+        ]
 
     def relink(self, orders: list[bytes]) -> None:
         """Changes Flow.link of entries, as layout.RELINK has it."""

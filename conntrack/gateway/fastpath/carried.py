@@ -57,7 +57,6 @@ class Carried:
     """
 
     def __init__(self, connection: Connection, ways: tuple[Way, Way], state: bytes, now: float) -> None:
-        self.owner: i64 = connection.identity & _MASK
         self.packets: i64 = connection.original.packets
         self.octets: i64 = connection.original.octets
         self.reply_packets: i64 = connection.reply.packets
@@ -66,6 +65,9 @@ class Carried:
         self.pair: i32 = 0
         self.reply_pair: i32 = 0
         self.numbering: i32 = -1
+        self.owner: i64 = (
+            connection.identity & _MASK
+        )  # after these, so that who asks for it has the memory of all fetched
         self.moved = False
         self.touched = False
         self.slot: i64 = 0

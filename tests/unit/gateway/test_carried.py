@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from conntrack.flow.connection import OFFLOADED
-from conntrack.gateway.fastpath.coarse import ticks
+from conntrack.gateway.fastpath.coarse import moment
 from conntrack.gateway.fastpath.manager import GRACE, MATURE
 from tests.unit.gateway.carrying import CLIENT, OUTSIDE, SERVER, Carrying
 
@@ -22,6 +22,7 @@ def test_packets_are_counted_on_where_an_entrys_count_begins_again() -> None:
         host.now += 10.0
         for _ in host.manager.sweep(host.now):
             pass
+    host.engine.refresh(connection, host.now)
     seen = sum(readings)
     assert (connection.reply.packets, connection.reply.octets) == (4 + seen, 4 * 28 + 1000 * seen)
     assert host.maps.flows[connection.reply.key].packets == (4 + seen) % WRAP < seen
@@ -50,10 +51,11 @@ def test_an_older_reading_than_the_last_changes_nothing(passed: int) -> None:
     host = Carrying()
     connection = host.stream()
     record = host.manager.carried[int(connection.identity)]
-    record.original.packets = connection.original.packets = passed
-    record.original.octets = connection.original.octets = 1000 * passed
-    counters = host.engine.counters
+    record.packets, record.octets = passed, 1000 * passed
+    record.reply_packets, record.reply_octets = passed, 1000 * passed
     older, newer = passed + 2, passed + 6  # of which one is before the wrap, the other after it
-    for reading in (newer, older, newer):
-        record.read(False, reading % WRAP, 1000 * reading, ticks(host.now), counters, host.now)
-        assert (connection.original.packets, connection.original.octets) == (newer, 1000 * newer)
+    for reading, more in ((newer, 6), (older, 0), (newer, 0)):
+        for read in (record.read, record.read_reply):
+            assert read(reading % WRAP, 1000 * reading, moment(host.now)) == more
+        assert (record.packets, record.octets) == (newer, 1000 * newer)
+        assert (record.reply_packets, record.reply_octets) == (newer, 1000 * newer)

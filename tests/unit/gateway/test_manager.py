@@ -261,21 +261,6 @@ def test_what_sweeps_have_read_is_known_even_where_the_entries_cannot_be_read_an
     assert connection.original.packets == before + 5
 
 
-def test_more_packets_than_an_entry_can_count() -> None:
-    host = Carrying()
-    connection = host.stream()
-    before = int(connection.original.packets)
-    flow = host.maps.flows[connection.original.key]
-    for step in (1, 1 << 30, (1 << 31) - 1, (1 << 31) - 1, 1 << 30, 1 << 30, 5):
-        host.maps.seen(connection, False, step, 100 * step, host.now)
-        flow.packets %= 1 << 32
-        swept(host, 1.0)
-    whole = (7 << 30) + 4
-    host.engine.refresh(connection, host.now)
-    assert (connection.original.packets, connection.original.octets) == (before + whole, before * 28 + 100 * whole)
-    assert passed(host, connection) == before + whole
-
-
 def test_entries_of_somebody_else_count_for_nobody() -> None:
     """A slot given again while what was in it before could not be removed."""
     host = Carrying()

@@ -110,7 +110,7 @@ def test_entries_of_an_earlier_process_lose_numbers_that_nobody_here_gave(scene:
     connection = scene.stream()
     record = scene.record(connection)
     scene.maps.relink([Relink(connection.original.key, record.connection.identity, 77)])
-    scene.manager.take_over(record, (77, 0))
+    scene.manager.take_over(record, record.slot, (77, 0))
     assert scene.numbers(connection) == (77, 0)
     scene.relink(None)
     assert scene.numbers(connection) == (0, 0)
