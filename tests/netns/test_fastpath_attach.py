@@ -114,9 +114,11 @@ def test_a_link_lives_as_long_as_its_descriptor_or_pin(host: Namespace, loaded: 
         adopt(pin)
 
 
-def test_a_link_that_cannot_be_pinned_is_taken_off_again(host: Namespace, loaded: Loaded, tmp_path: Path) -> None:
-    with pytest.raises(FastPathError, match="cannot pin"):
-        attached(host, "tcx", loaded, tmp_path / "no BPF file system" / "link2")
+def test_what_cannot_be_pinned_is_taken_off_again(host: Namespace, loaded: Loaded, tmp_path: Path) -> None:
+    for kind in KINDS:
+        with pytest.raises(FastPathError, match="cannot pin"):
+            attached(host, kind, loaded, tmp_path / "no BPF file system" / "link2")
+        assert "pairwall" not in standing(host)
     assert loaded.xdp is not None
     with host.entered(), pytest.raises(FastPathError, match="cannot pin"):
         attach_xdp(loaded.xdp, index(host, "eth0"), tmp_path / "no BPF file system" / "xdp2")

@@ -161,11 +161,15 @@ def _kept(attached: Link, pin: Path | None) -> Link:
 
 
 def attach_clsact(program: Program, interface: int, pin: Path | None = None) -> Clsact:
-    """By a filter."""
+    """By a filter; it is taken off again where it cannot be pinned, as a link is."""
     with _netlink(f"attach to interface {interface}", errno.EEXIST) as netlink:
         netlink.tc("add", "clsact", interface)
     attached = Clsact(interface, pin)
-    attached.replace(program)
+    try:
+        attached.replace(program)
+    except FastPathError:
+        attached.detach()
+        raise
     return attached
 
 
