@@ -26,7 +26,7 @@ from conntrack.packet.checksum import adjust, delta
 from conntrack.packet.header import TCP
 from conntrack.tracker.tcp import table
 from conntrack.tracker.tcp.memory import Memory
-from conntrack.tracker.tcp.window import Window
+from conntrack.tracker.tcp.window import LIBERAL, Window
 
 #: the loopback interface, which every frame on the bench comes in by
 INTERFACE = 1
@@ -175,7 +175,7 @@ def established(key: bytes, reply: bytes, now: float = 0.0) -> Connection:
 
 def liberal(owner: int = 1) -> bytes:
     """A TCP state that lets everything pass that keeps the connection established."""
-    numbers = (1, 1, 1, 1) * 2 + (0, 0, 0, 0) + (0, 0, 0, 0, 0, 0, 0, layout.LIBERAL)
+    numbers = (1, 1, 1, 1) * 2 + (0, 0, LIBERAL, LIBERAL) + (0,) * 8
     return layout.TCP_STATE.pack(0, owner, *numbers)
 
 

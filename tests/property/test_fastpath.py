@@ -236,7 +236,7 @@ def without_control(state: bytes) -> bytes:
 def judged_alike(bench_: Bench, tracker: TcpTracker, connection: Connection, segment: Segment, raw: bytes) -> bool:
     """One segment through both; whether the connection goes on in the fast path."""
     slot = connection_slot(bench_)
-    before = state_of(connection, tracker.liberal)
+    before = state_of(connection)
     assert bench_.maps.state(slot) == before
     direction = connection.original if segment.original else connection.reply
     silent = cast(Window, direction.state).maxwin == 0
@@ -253,7 +253,7 @@ def judged_alike(bench_: Bench, tracker: TcpTracker, connection: Connection, seg
         assert bench_.maps.state(slot) == before
         return False
     assert sent.punt == "forwarded"
-    assert bench_.maps.state(slot) == state_of(connection, tracker.liberal)
+    assert bench_.maps.state(slot) == state_of(connection)
     leaves = LEAVES if segment.original else invert(KEY)[2:]
     assert sent.raw == forwarded(translate(packet, leaves, *deltas(TCP, packet.pair, leaves)))
     direction.packets += 1
@@ -268,10 +268,10 @@ def connection_slot(bench_: Bench) -> int:
 
 
 @many
-@given(connections(), scripts, st.booleans())
-def test_windows_are_the_trackers(connection: Connection, script: list[Segment], is_liberal: bool) -> None:
-    bench_, tracker = bench(), TcpTracker(liberal=is_liberal)
-    bench_.insert(KEY, LEAVES, state_of(connection, is_liberal))
+@given(connections(), scripts)
+def test_windows_are_the_trackers(connection: Connection, script: list[Segment]) -> None:
+    bench_, tracker = bench(), TcpTracker()
+    bench_.insert(KEY, LEAVES, state_of(connection))
     raw = b""
     segment, last = script[0], state_of(connection)
     for following in script:

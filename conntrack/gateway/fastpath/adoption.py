@@ -15,7 +15,7 @@ from conntrack.flow.pair import invert
 from conntrack.gateway.fastpath import coarse, layout
 from conntrack.gateway.fastpath.carried import Carried
 from conntrack.gateway.fastpath.connections import Held
-from conntrack.gateway.fastpath.handover import is_liberal, restore
+from conntrack.gateway.fastpath.handover import restore
 from conntrack.gateway.fastpath.layout import Flow
 from conntrack.gateway.fastpath.manager import GRACE, Manager
 from conntrack.gateway.fastpath.maps import FlowMaps
@@ -42,11 +42,7 @@ def adopt_all(engine: Engine, manager: Manager, maps: FlowMaps, now: float) -> t
             lost.append(Held(key, other, flow.slot, flow.owner))
     for at in range(0, len(lost), _REMOVED):
         maps.recall_many(lost[at : at + _REMOVED])
-    adopted = len(manager.carried)
-    liberal = bool(engine.policy.settings.liberal)
-    others = [one.connection for one in manager.carried.values() if one.state and is_liberal(one.state) != liberal]
-    manager.recall_many(others, now)  # their windows are to be judged otherwise
-    return adopted, len(lost)
+    return len(manager.carried), len(lost)
 
 
 def _adopt(

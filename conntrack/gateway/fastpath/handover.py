@@ -21,8 +21,8 @@ def signed(number: int) -> int:
     return ((number + _SIGN) & _MASK) - _SIGN
 
 
-def state_of(connection: Connection, liberal: bool = False) -> bytes:
-    """The TCP state to offer. liberal: the tracker's own setting (Trackers' TcpTracker.liberal)."""
+def state_of(connection: Connection) -> bytes:
+    """The TCP state to offer."""
     original = cast(Window, connection.original.state)
     reply = cast(Window, connection.reply.state)
     memory = cast(Memory, connection.tracking)
@@ -48,14 +48,8 @@ def state_of(connection: Connection, liberal: bool = False) -> bytes:
         memory.kind,
         memory.original,
         memory.retransmissions,
-        layout.LIBERAL if liberal else 0,
+        0,
     )
-
-
-def is_liberal(state: bytes) -> bool:
-    """What was said of it when it was offered."""
-    control: int = layout.TCP_STATE.unpack(state)[-1]
-    return control & layout.LIBERAL != 0
 
 
 def restore(state: bytes, connection: Connection) -> None:

@@ -38,7 +38,6 @@ def header() -> str:
         "FLOW_REPLY": layout.REPLY,
         "FLOW_SET_DSCP": layout.SET_DSCP,
         "STATE_FROZEN": layout.FROZEN,
-        "STATE_LIBERAL": layout.LIBERAL,
         "WINDOW_SACK": window.SACK,
         "WINDOW_LIBERAL": window.LIBERAL,
         "WINDOW_UNACKNOWLEDGED": window.UNACKNOWLEDGED,

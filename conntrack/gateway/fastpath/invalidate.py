@@ -45,11 +45,8 @@ def rejudge(manager: Manager, engine: Engine, now: float) -> Iterator[None]:
     now the same is asked when they are offered.
     """
     manager.holds.release(barred=True)
-    liberal = bool(engine.policy.settings.liberal)
-    other = manager.renew(liberal, now)
+    manager.renew(now)
     for part in parts(manager):
-        if other:
-            manager.recall_many([record.connection for record in part], now)
         for record in part:
             connection = record.connection
             if not engine.permitted(connection, now):

@@ -27,8 +27,6 @@ LAST_INTERFACE: Final = 0xFFFF
 
 #: control bits of a TCP state: nothing passes any more, so that what is read stays true
 FROZEN: Final = 0x01
-#: control bits of a TCP state: the tracker's own `liberal` setting is on
-LIBERAL: Final = 0x02
 
 #: TCP states, and entries of IPv4, that one run of the programs of bulk.py takes at most: what they are given and what
 #: they answer has to fit in a page, with 0.6 KiB of the kernel's own

@@ -170,11 +170,9 @@ class Manager(Offload):
         """Whether a connection's ways still lead from and to its zones."""
         return self._offers.in_zones(record.connection, record.original.way, record.reply.way)
 
-    def renew(self, liberal: bool, now: float) -> bool:
-        """Other rules are in force, and TCP states say this from now on; whether that is something new."""
+    def renew(self, now: float) -> None:
+        """Other rules are in force."""
         self._offers.renewed = now
-        before, self._offers.liberal = self._offers.liberal, liberal
-        return before != liberal
 
     def start(self) -> None:
         """Lets the program forward."""

@@ -34,13 +34,12 @@ class Prepared(NamedTuple):
 
 
 class Offers:
-    """Makes offers by the ways, the generation and the `liberal` setting in force. hops: None where XDP is not used."""
+    """Makes offers by the ways and the generation in force. hops: None where XDP is not used."""
 
     def __init__(self, engine: Engine, holds: Holds, figures: Figures, generation: int) -> None:
         self.ways = Ways()
         self.hops: Hops | None = None
         self.generation = generation
-        self.liberal = bool(engine.policy.settings.liberal)
         self.renewed = -FOREVER  # when the rules in force came; what began before may not be theirs
         self._engine = engine
         self._holds = holds
@@ -60,7 +59,7 @@ class Offers:
             self._figures.no_way += 1
             self._holds.hold(connection, now, NO_WAY)
             return None
-        state = state_of(connection, self.liberal) if connection.protocol == TCP else b""
+        state = state_of(connection) if connection.protocol == TCP else b""
         record = Carried(connection, (there, back), state, now)
         if self.hops is not None:
             record.links = self.hops.both(record)

@@ -10,7 +10,7 @@ from typing import cast
 
 from mypy_extensions import i64
 
-from conntrack.flow.connection import ASSURED, CLOSING, SEEN_REPLY, Connection, Direction
+from conntrack.flow.connection import ASSURED, CLOSING, OFFLOADED, SEEN_REPLY, Connection, Direction
 from conntrack.packet import reason
 from conntrack.packet.header import SYN, Packet
 from conntrack.tracker.base import ACCEPT, FINISH, IGNORE, Tracker
@@ -96,7 +96,7 @@ class TcpTracker(Tracker):
             return passed_over(new - DONE, connection, original)
         if new < SURE:
             judgement = examine(packet, state, kind, original, sender, receiver, memory)
-            if judgement != ACCEPT and not (self.liberal or sender.flags & LIBERAL):
+            if judgement != ACCEPT and not (sender.flags & LIBERAL or (self.liberal and not unsure(connection))):
                 if judgement != IGNORE:
                     self._refuse(kind, original, memory, connection, now)
                 return passed_over(judgement, connection, original)
@@ -157,6 +157,11 @@ class TcpTracker(Tracker):
         if connection.deadline - now > max(limit, _SOON):
             connection.nominal = limit
             connection.deadline = now + limit
+
+
+def unsure(connection: Connection) -> bool:
+    """Whether others of its packets may have overtaken this one (Offload.overtaken): then we are asked once more."""
+    return connection.status & OFFLOADED != 0
 
 
 def passed_over(judgement: i64, connection: Connection, original: bool) -> i64:

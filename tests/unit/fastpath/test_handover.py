@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import cast
 
 from conntrack.flow.pair import build, invert
-from conntrack.gateway.fastpath import layout
 from conntrack.gateway.fastpath.handover import restore, signed, state_of
 from conntrack.packet.header import TCP
 from conntrack.tracker.tcp import table
@@ -56,10 +55,3 @@ def test_a_number_past_the_circles_half_comes_back_the_same() -> None:
     restore(state, connection)
     assert cast(Window, connection.original.state).end & 0xFFFF_FFFF == 0xFFFF_FFF0
     assert state_of(connection) == state
-
-
-def test_the_tracker_being_liberal_is_said_apart_from_the_windows() -> None:
-    connection = established(KEY, invert(KEY))
-    assert state_of(connection, True)[61] == layout.LIBERAL
-    restore(state_of(connection, True), connection)
-    assert cast(Window, connection.original.state).flags == 0

@@ -87,7 +87,7 @@ def test_what_does_not_fit_stays_behind(pins: Path) -> None:
 
 
 def test_a_frozen_state_is_thawed(pins: Path) -> None:
-    state = replace_control(liberal(), layout.FROZEN | layout.LIBERAL)
+    state = replace_control(liberal(), layout.FROZEN)
     assert migration.thawed(state) == liberal()
     assert migration.thawed(liberal()) == liberal()
 

@@ -8,7 +8,7 @@ import pytest
 
 from conntrack.flow.connection import ASSURED, HAIRPIN, OFFLOADED, RELATED, SEEN_REPLY, SOURCE_NAT, Connection
 from conntrack.gateway.fastpath.adoption import adopt_all
-from conntrack.gateway.fastpath.handover import is_liberal, state_of
+from conntrack.gateway.fastpath.handover import state_of
 from conntrack.policy.runtime import Rule
 from conntrack.tracker.tcp.window import Window
 from tests.talk import Talk
@@ -90,21 +90,6 @@ def test_what_the_rules_forbid_by_now_is_taken_out() -> None:
     after = killed_and_started(before, RULES.replace("lan -> wan: accept", "lan -> wan: drop"))
     assert len(after.engine.table) == 0
     assert not after.maps.flows
-
-
-@pytest.mark.parametrize(("then", "by_now"), [("liberal", "strict"), ("strict", "liberal")])
-def test_windows_that_are_to_be_judged_otherwise_come_back(then: str, by_now: str) -> None:
-    rules = {"strict": RULES, "liberal": RULES + "settings: {liberal: yes}\n"}
-    before = Carrying(rules[then])
-    old = before.transfer()
-    after = killed_and_started(before, rules[by_now])
-    connection = after.only()
-    assert not after.is_carried(connection)
-    assert state_of(connection) == state_of(old)
-    after.arrive("wan", f"tcp {SERVER} > {OUTSIDE} ACK seq=1501 ack=1101 window=60000")
-    after.turn()
-    assert after.is_carried(connection)
-    assert is_liberal(after.maps.inserted[-1].state) == (by_now == "liberal")
 
 
 def test_half_of_a_connection_is_taken_out() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from conntrack.gateway.fastpath.invalidate import STEP, rejudge, reroute
 from conntrack.gateway.fastpath.nexthops import Ways
 from conntrack.gateway.links.snapshot import Route, Snapshot
-from tests.unit.gateway.carrying import LAN, OUTSIDE, RULES, SERVER, WAN, Carrying, packed, snapshot
+from tests.unit.gateway.carrying import CLIENT, LAN, OUTSIDE, RULES, SERVER, WAN, Carrying, packed, snapshot
 
 OTHER = "198.51.100.77:53"
 
@@ -134,11 +134,18 @@ def test_an_interface_of_another_zone_takes_its_connections_back() -> None:
     assert not host.manager.carried
 
 
-def test_another_way_of_judging_windows_takes_all_back() -> None:
+def test_a_tracker_that_becomes_liberal_is_the_trackers_business() -> None:
+    """What does not fit the windows comes to it either way, and is let pass there."""
     host = Carrying()
     connection = host.transfer()
     reload(host, RULES + "settings: {liberal: yes}\n")
+    assert host.is_carried(connection)
+    host.now += 1.0
+    beyond = f"tcp {CLIENT} > {SERVER} ACK seq=9000000 ack=1501 window=60000"
+    assert host.arrive("lan", beyond) == f"wan tcp {OUTSIDE} > {SERVER} ACK"
     assert not host.is_carried(connection)
+    reload(host, RULES)
+    assert host.arrive("lan", beyond) == "drop seq-over-window"
 
 
 def test_many_are_looked_at_a_few_at_a_time() -> None:

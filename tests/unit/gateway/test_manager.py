@@ -176,8 +176,10 @@ def test_after_the_turn_the_maps_have_the_windows_of_those_that_waited_too() -> 
     assert not connection.status & OFFLOADED
 
 
-def test_a_packet_that_does_not_fit_the_windows_of_then_is_judged_by_those_of_now() -> None:
-    host = Carrying()
+@pytest.mark.parametrize("rules", [RULES, RULES + "settings: {liberal: yes}\n"], ids=["strict", "liberal"])
+def test_a_packet_that_does_not_fit_the_windows_of_then_is_judged_by_those_of_now(rules: str) -> None:
+    """A liberal tracker too: what it let pass without believing it would be missing from the windows ever after."""
+    host = Carrying(rules)
     connection = host.transfer()
     fields = list(layout.TCP_STATE.unpack(host.maps.states[0]))
     fields[6] += 100_000
@@ -186,6 +188,7 @@ def test_a_packet_that_does_not_fit_the_windows_of_then_is_judged_by_those_of_no
     line = f"tcp {CLIENT} > {SERVER} ACK seq=1101 ack={1501 + 100_000} window=60000"
     assert host.arrive("lan", line) == f"wan tcp {OUTSIDE} > {SERVER} ACK"
     assert not connection.status & OFFLOADED
+    assert cast(Window, connection.original.state).maxack == 1501 + 100_000
 
 
 def test_an_idle_connection_ends_and_one_whose_packets_pass_elsewhere_does_not() -> None:

@@ -156,10 +156,13 @@ static __always_inline void remember(const struct packet *packet, __u32 end, str
 	state->last_window = packet->window;
 }
 
-/* Whether packets of this side are not held to the window. */
+/* Whether packets of this side are not held to the window: it was picked up in mid-stream. The tracker's `liberal`
+ * setting is not asked: what it lets pass without believing it would be missing from both windows ever after, and here
+ * packets may well come by that wait for others in the queue. They are left to the tracker, in their order.
+ */
 static __always_inline bool is_liberal(const struct tcp_state *state, __u32 side)
 {
-	return state->control & STATE_LIBERAL || state->flags[side] & WINDOW_LIBERAL;
+	return state->flags[side] & WINDOW_LIBERAL;
 }
 
 /* An ACK of an established connection, under the lock: 0, or the punt. */
