@@ -73,8 +73,7 @@ class FastPath:
         engine = self._engine
         manager = self._manager = Manager(engine, stand.maps, self._capacity, loop.call_soon, time.monotonic)
         self._xdp = Xdp(self._host, stand, manager, self._by_xdp)
-        if stand.has_xdp():
-            self._xdp.begin()
+        await self._xdp.begin()
         if stand.adopted:
             adopted, lost = adopt_all(engine, manager, stand.maps, time.monotonic())
             logger.info("took connections over", extra={"fields": {"connections": adopted, "not_permitted": lost}})

@@ -46,13 +46,21 @@ class Xdp:
         self._hops: Hops | None = None
         self._neighbours: Neighbours | None = None
 
-    def begin(self) -> None:
-        """What is offered from now on is for XDP as well. OSError: neighbours cannot be followed."""
+    async def begin(self) -> None:
+        """What is offered from now on is for XDP as well, if its program is there and neighbours can be followed."""
+        if not self._stand.has_xdp():
+            return
         hops = Hops(self._stand.maps, self._manager.figures, self._use)
-        neighbours = self._host.neighbours(hops.changed, hops.lost)
+        try:
+            neighbours = self._host.neighbours(hops.changed, hops.lost)
+        except OSError as error:
+            logger.error("no XDP: neighbours cannot be followed: %s", error)
+            await asyncio.to_thread(self._stand.without_xdp, f"neighbours cannot be followed: {error}")
+            return
         asyncio.get_running_loop().add_reader(neighbours.fileno(), self._receive)
         self._hops, self._neighbours = hops, neighbours
         self._manager.send_by(hops)
+        logger.info("XDP is loaded")
 
     async def settle(self) -> None:
         """Loads the program or takes it off, as zones want it since they were last asked; before the stand follows.
@@ -67,7 +75,7 @@ class Xdp:
                 await self._come()
             elif not self.wanted and self._hops is not None:
                 await self._go()
-        except (FastPathError, OSError) as error:
+        except FastPathError as error:
             logger.error("no XDP: %s", error)
 
     def follow(self, snapshot: Snapshot) -> bool:
@@ -100,12 +108,7 @@ class Xdp:
     async def _come(self) -> None:
         await asyncio.to_thread(self._stand.load_xdp)
         await paced(self.relink())  # of an earlier process's numbers nothing is left
-        try:
-            self.begin()
-        except OSError as error:
-            await asyncio.to_thread(self._stand.without_xdp, f"neighbours cannot be followed: {error}")
-            raise
-        logger.info("XDP was asked for, and is loaded")
+        await self.begin()
 
     async def _go(self) -> None:
         await asyncio.to_thread(self._stand.without_xdp)

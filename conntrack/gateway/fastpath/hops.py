@@ -43,6 +43,7 @@ class Hops:
         self._numbers: dict[Hop, int] = {}
         self._hops: dict[int, Hop] = {}
         self._users: dict[int, int] = {}
+        self._idle: dict[int, None] = {}  # numbers without users, in the order in which they lost them
         self._next = 1  # all from here on were never given
         self._neighbours: dict[tuple[int, bytes], bytes] = {}
         self._hardware: dict[int, bytes] = {}
@@ -57,6 +58,7 @@ class Hops:
         number = self._numbers.get(hop) or self._new(hop)
         if number != NONE:
             self._users[number] += 1
+            self._idle.pop(number, None)
         return number
 
     def both(self, record: Carried) -> tuple[int, int]:
@@ -73,12 +75,15 @@ class Hops:
         self._numbers[hop] = number
         self._hops[number] = hop
         self._users[number] = self._users.get(number, 0) + 1
+        self._idle.pop(number, None)
         self._next = max(self._next, number + 1)
 
     def give(self, number: int) -> None:
         """One flow less."""
         if number != NONE:
             self._users[number] -= 1
+            if not self._users[number]:
+                self._idle[number] = None
 
     def follow(self, snapshot: Snapshot, standing: frozenset[int], senders: frozenset[int]) -> bool:
         """XDP stands at these interfaces now, and can send by those; their own addresses may be others.
@@ -128,9 +133,10 @@ class Hops:
             number = self._next
             self._next += 1
         else:
-            number = next((number for number, users in self._users.items() if not users), NONE)
+            number = next(iter(self._idle), NONE)
             if number == NONE:
                 return NONE
+            del self._idle[number]
             self._numbers.pop(self._hops[number], None)
         self._numbers[hop] = number
         self._hops[number] = hop

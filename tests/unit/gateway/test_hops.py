@@ -113,6 +113,15 @@ def test_with_all_numbers_taken_one_that_nobody_uses_is_given_again(scene: Scene
     assert scene.maps.links[numbers[7]][0] == ROUTER_MAC
 
 
+def test_a_number_that_is_used_again_is_not_given_to_another(scene: Scene) -> None:
+    first, second, *_ = [scene.hops.take(LAN, Way(WAN, at.to_bytes(4, "big"), 1500)) for at in range(1, layout.LINKS)]
+    scene.hops.give(first)
+    scene.hops.give(second)
+    assert scene.hops.take(LAN, Way(WAN, (1).to_bytes(4, "big"), 1500)) == first
+    assert scene.hops.take(LAN, OUT) == second
+    assert scene.hops.take(WAN, HOME) == NONE
+
+
 def test_what_an_earlier_process_gave_is_kept(scene: Scene) -> None:
     scene.hops.claim(9, LAN, OUT)
     assert scene.hops.take(LAN, OUT) == 9

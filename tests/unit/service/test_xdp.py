@@ -172,7 +172,21 @@ def test_neighbours_that_cannot_be_followed_leave_everything_to_tc(caplog: pytes
 
     made = played(scene)
     assert "without XDP neighbours cannot be followed: no netlink in a test" in made.stand.steps
-    assert "no XDP: no netlink" in caplog.text
+    assert "no XDP: neighbours cannot be followed" in caplog.text
+
+
+def test_nor_do_they_cost_the_fast_path_at_the_start() -> None:
+    made = Scene()
+    made.stand.load_xdp()
+    made.cards.refuse_neighbours = True
+
+    async def scene() -> None:
+        await made.stream()
+        assert made.path.view()["active"]
+        assert made.links() == [NONE, NONE]
+
+    made.run(scene)
+    assert made.stand.steps[1].startswith("without XDP neighbours")
 
 
 def test_reloads_that_come_while_it_goes_end_as_the_last_one_says() -> None:
