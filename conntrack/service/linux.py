@@ -45,7 +45,8 @@ class LinuxHost:
         self._set_sysctls = False
         self._links = Links(self._links_changed, self._links_failed)
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._changed: Callable[[], None] = lambda: None
+        self._changed: Callable[[], None] | None = None
+        self._unheard = False  # something changed before anybody wanted to know
 
     async def prepare(self, policy: Policy, set_sysctls: bool) -> list[str]:
         """See Host. LinksError: the links cannot be read."""
@@ -71,6 +72,8 @@ class LinuxHost:
     def watch(self, changed: Callable[[], None]) -> None:
         """See Host."""
         self._changed = changed
+        if self._unheard:
+            changed()
 
     async def own_ports(self) -> set[int]:
         """See Host."""
@@ -138,7 +141,13 @@ class LinuxHost:
     def _links_changed(self) -> None:
         """In the links' thread."""
         if self._loop is not None:
-            self._loop.call_soon_threadsafe(lambda: self._changed())
+            self._loop.call_soon_threadsafe(self._tell)
+
+    def _tell(self) -> None:
+        if self._changed is None:
+            self._unheard = True
+        else:
+            self._changed()
 
     def _links_failed(self, why: str) -> None:
         """In the links' thread; logging is safe there."""
