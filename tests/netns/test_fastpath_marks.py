@@ -16,6 +16,7 @@ from conntrack.engine.verdict import USER_MASK
 from conntrack.gateway.fastpath import loader
 from conntrack.gateway.fastpath.errors import FastPathError
 from conntrack.packet.header import TCP, UDP
+from conntrack.service.linux import XDP_ON_VETH
 from tests.netns.fastpath import RULES, Launch, drops, flow
 from tests.netns.marks import IN, OUT, Marks
 from tests.netns.talk import Talk
@@ -164,3 +165,27 @@ def test_without_the_fast_path_others_see_the_same(
                 assert {one & USER_MASK for one in by_mark} == {mark}
                 assert sum(by_mark.values()) >= TOLD
         assert {kind.tos for kind in gateway.seen() if kind.protocol == protocol} == {tos}
+
+
+def test_at_xdp_dscp_is_set_by_the_driver_and_what_has_a_mark_is_left_to_tc(
+    net: Network, launch: Launch, gateway: Marks
+) -> None:
+    """A mark is a packet's only once the kernel has made one; XDP's frames pass by what counts at the way out."""
+    net.server.run("ethtool", "-K", "eth0", "gro", "on")
+    net.shop.run("ethtool", "-K", "port1", "gro", "on")
+    rules = RULES.replace("eth0]", "eth0], fastpath: xdp").replace("eth1]", "eth1], fastpath: xdp")
+    rules = rules.replace("wan: accept", "wan: [{accept: tcp, dscp: ef}, {accept: any, dscp: ef, mark: 7}]")
+    daemon = launch(rules, prefix=("env", f"{XDP_ON_VETH}=1"))
+    with Marks(net.server) as far, streaming(net, SERVER4) as (_, exchange):
+        far.count(IN, "eth0")
+
+        def passed_by() -> bool:
+            before = far.seen()
+            left = leaves(gateway, TCP, exchange)
+            assert {kind.tos for kind in far.since(before, TCP)} == {EF}
+            return left == {"eth0": {}, "eth1": {}}
+
+        until(passed_by, "XDP carries it", 20)
+    with asking(net, SERVER4) as (port, exchange):
+        carried(daemon, port, exchange)
+        until(partial(always_leaves, gateway, UDP, exchange, RULE), "all have the rule's", 20)
