@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from conntrack.cli.options import epilog
-from conntrack.service.exits import OK
+from conntrack.service.exits import OK, Failure
 
 EXAMPLES = """\
 examples:
@@ -28,7 +28,10 @@ def run(options: argparse.Namespace) -> int:
     """Called by main."""
     from conntrack.gateway.fastpath.opening import unload
 
-    removed = unload(options.all, living=True)
+    try:
+        removed = unload(options.all, living=True)
+    except OSError as error:
+        raise Failure(f"{error.filename}: {error.strerror}: the fast path is for root to unload") from None
     for folder in removed:
         print(f"removed {folder}")
     if not removed:

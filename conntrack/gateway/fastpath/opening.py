@@ -7,7 +7,6 @@ Everything here may take tens of milliseconds: it has no place in the thread tha
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 from pathlib import Path
@@ -50,7 +49,7 @@ def open_stand(capacity: int, root: Path = pins.ROOT, xdp: bool = False, virtual
 def unload(everywhere: bool = False, root: Path = pins.ROOT, living: bool = False) -> list[Path]:
     """Takes the programs off in this network namespace, or in all of them; returns the folders that were removed.
 
-    living: even those that another daemon works with.
+    living: even those that another daemon works with. OSError: they are somebody else's.
     """
     removed = []
     mine = f"net{pins.namespace()}"
@@ -83,6 +82,8 @@ def _stand(found: Path, capacity: int, here: Path, held: int, xdp: bool, virtual
 
 def _clear(root: Path) -> None:
     """Takes off what an earlier process left: whoever owns the folder can remove pins, without any capability."""
-    with contextlib.suppress(OSError):
+    try:
         for here in unload(root=root):
             logger.warning("an earlier process's fast path ends", extra={"fields": {"removed": str(here)}})
+    except OSError as error:
+        logger.error("an earlier process's fast path may go on: `pairwall unload`, as root, ends it (%s)", error)

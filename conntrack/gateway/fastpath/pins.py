@@ -89,8 +89,8 @@ def mounted(root: Path = ROOT) -> bool:
 
 
 def folders(root: Path = ROOT) -> list[Path]:
-    """The folders of all network namespaces."""
-    return sorted(root.glob("net*")) if mounted(root) else []
+    """The folders of all network namespaces. PermissionError: they are somebody else's."""
+    return sorted(path for path in root.iterdir() if path.name.startswith("net")) if mounted(root) else []
 
 
 def links(here: Path, hook: str = TC) -> Iterator[tuple[int, Path]]:

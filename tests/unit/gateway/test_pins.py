@@ -32,6 +32,19 @@ def test_a_folder_that_is_no_bpf_file_system_holds_no_pins(tmp_path: Path) -> No
     assert pins.folders(tmp_path) == []
 
 
+def test_somebody_elses_folders_are_not_taken_for_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "net1").mkdir()
+    monkeypatch.setattr(pins, "mounted", lambda root: True)
+    assert pins.folders(tmp_path) == [tmp_path / "net1"]
+
+    def refused(root: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(root))
+
+    monkeypatch.setattr(Path, "iterdir", refused)
+    with pytest.raises(PermissionError):
+        pins.folders(tmp_path)
+
+
 def test_a_namespace_has_one_number() -> None:
     assert pins.namespace() == pins.namespace() > 0
 
