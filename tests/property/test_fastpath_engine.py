@@ -121,8 +121,8 @@ offers = st.builds(
     st.booleans(),
 )
 starts = st.sampled_from([0, 2**31 - 200, 2**32 - 200, 2**32 - 12500]) | st.integers(0, 2**32 - 1)
-#: seconds that pass; "back": connections are taken back; "look": both are compared
-between = st.sampled_from(["look", "look", "back", 0.5, 3, 40, 130, 400])
+#: seconds that pass; "back": connections are taken back; "sweep": all that passed is read; "look": both are compared
+between = st.sampled_from(["look", "look", "back", "sweep", "sweep", 0.5, 3, 40, 130, 400])
 USUAL = settings().max_examples
 some = settings(max_examples=5 * USUAL, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -131,6 +131,9 @@ def pause(twins: Twins, what: str | float) -> None:
     """What happens between packets."""
     if what == "back":
         twins.take_back()
+    elif what == "sweep":
+        twins.sweep()
+        return
     elif what != "look":
         twins.wait(float(what))
     twins.agree()

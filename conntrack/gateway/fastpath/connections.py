@@ -9,6 +9,8 @@ from __future__ import annotations
 from struct import Struct
 from typing import Final, NamedTuple
 
+from mypy_extensions import mypyc_attr
+
 from conntrack.gateway.fastpath import layout
 from conntrack.gateway.fastpath.bulk import Bulk
 from conntrack.gateway.fastpath.errors import FastPathError
@@ -62,6 +64,7 @@ class Seen(NamedTuple):
     state: bytes  # for handover.restore; b"" where there was none
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Connections:
     """The maps of flows and TCP states. Every method raises FastPathError where the kernel refuses."""
 

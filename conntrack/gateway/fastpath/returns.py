@@ -56,11 +56,13 @@ class Returns:
             self._figures.failed(error)
             found = [None] * len(records)
         moment = coarse.moment(now)
+        tally = Tally(self._engine.counters)
         for record, seen in zip(records, found, strict=True):
             if seen is not None:
-                self._learn(record, seen, moment)
+                learn(record, seen, moment, tally)
                 record.take(seen.state)
             self.settle(record)
+        tally.close()
 
     def refresh(self, records: list[Carried], now: float) -> None:
         """Brings connections up to date; they stay carried."""
@@ -70,12 +72,14 @@ class Returns:
             self._figures.failed(error)
             found = [None] * len(records)
         moment = coarse.moment(now)
+        tally = Tally(self._engine.counters)
         for record, seen in zip(records, found, strict=True):
             if seen is not None:
-                self._learn(record, seen, moment)
+                learn(record, seen, moment, tally)
                 if not record.touched:
                     record.take(seen.state)
             self.settle(record)
+        tally.close()
 
     def sweep(self, now: float) -> Iterator[None]:
         """Tells records and zone pairs what was seen since the last sweep, a batch of entries at each step."""
@@ -126,14 +130,6 @@ class Returns:
             entry += size
         return found
 
-    def _learn(self, record: Carried, seen: Seen, now: i64) -> None:
-        """Takes a reading of both directions in."""
-        there, back = seen.original, seen.reply
-        tally = Tally(self._engine.counters)
-        tally.original(record, there.packets, there.octets, coarse.seen_at(there.last_seen, now))
-        tally.reply(record, back.packets, back.octets, coarse.seen_at(back.last_seen, now))
-        tally.close()
-
     def settle(self, record: Carried) -> None:
         """Tells the connection what its record knows, and files it by the deadline that its latest packet gave it."""
         connection = record.connection
@@ -142,6 +138,13 @@ class Returns:
         table.eviction.place(connection)
         if connection.deadline < connection.due - 1.0:
             table.wheel.refile(connection)
+
+
+def learn(record: Carried, seen: Seen, now: i64, tally: Tally) -> None:
+    """Takes a reading of both directions in."""
+    there, back = seen.original, seen.reply
+    tally.original(record, there.packets, there.octets, coarse.seen_at(there.last_seen, now))
+    tally.reply(record, back.packets, back.octets, coarse.seen_at(back.last_seen, now))
 
 
 def _held(record: Carried) -> Held:

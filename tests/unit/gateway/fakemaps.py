@@ -20,6 +20,7 @@ class FakeMaps(FlowMaps):
         self.flows: dict[bytes, Flow] = {}
         self.states: dict[int, bytes] = {}
         self.inserted: list[Offer] = []
+        self.calls: list[tuple[str, int]] = []  # of those that ask for many connections, with how many
         self.room = room
         self.broken = False
         self.in_force = 0
@@ -53,10 +54,12 @@ class FakeMaps(FlowMaps):
 
     def recall_many(self, connections: list[Held]) -> list[Seen | None]:
         self._check()
+        self.calls.append(("recall", len(connections)))
         return [self._recall(one) for one in connections]
 
     def read(self, connections: list[Held]) -> list[Seen | None]:
         self._check()
+        self.calls.append(("read", len(connections)))
         found: list[Seen | None] = []
         for one in connections:
             there, back = self.flows.get(one.original_key), self.flows.get(one.reply_key)

@@ -351,3 +351,23 @@ def test_many_offers_go_in_a_few_at_a_time() -> None:
     assert len(host.manager.carried) == FLUSH
     host.turn()
     assert len(host.manager.carried) == FLUSH + 1
+
+
+def test_those_that_end_together_are_read_and_taken_out_together() -> None:
+    host = Carrying()
+    for port in range(1024, 1034):
+        for _ in range(MATURE // 2):
+            host.arrive("lan", f"udp 192.168.10.5:{port} > {SERVER}")
+            host.arrive("wan", f"udp {SERVER} > 203.0.113.1:{port}")
+    host.turn()
+    connections = list(host.engine.table.connections())
+    alive = connections[3]
+    host.maps.seen(alive, False, 1, 100, host.now + 30)
+    host.maps.calls.clear()
+    host.now += 60
+    assert host.engine.expire(host.now, 100) == 10
+    assert host.maps.calls == [("read", 10), ("recall", 9)]
+    assert list(host.engine.table.connections()) == [alive]
+    assert host.is_carried(alive)
+    assert host.engine.expire(host.now, 100) == 0
+    assert host.maps.calls == [("read", 10), ("recall", 9)]
