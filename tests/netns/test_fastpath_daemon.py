@@ -161,6 +161,26 @@ def test_what_ipsec_guards_never_leaves_past_it(net: Network, launch: Launch) ->
         await_carried(daemon, far)
 
 
+def test_forwarding_switched_off_stops_what_is_carried(net: Network, launch: Launch) -> None:
+    daemon = launch()
+    with Talk(net.client, SERVER4, 80, net.server) as talk, Talk(net.client, SERVER6, 80, net.server) as other:
+        await_carried(daemon, talk)
+        await_carried(daemon, other)
+        net.gateway.sysctl(ipv4__ip_forward=0)
+        until(lambda: flow(daemon, talk.port)["path"] == "slow", "it came back")
+        assert flow(daemon, other.port)["path"] == "fast"
+        talk.near.send(b"!")
+        talk.far.settimeout(0.5)
+        with pytest.raises(TimeoutError):
+            talk.far.recv(1)
+        net.gateway.sysctl(ipv4__ip_forward=1)
+        talk.far.settimeout(20)
+        assert talk.far.recv(1) == b"!"
+        await_carried(daemon, talk)
+        net.gateway.sysctl(ipv6__conf__all__forwarding=0)
+        until(lambda: flow(daemon, other.port)["path"] == "slow", "so did the one of IPv6")
+
+
 def test_an_interface_that_goes_down_and_comes_up(net: Network, launch: Launch) -> None:
     daemon = launch()
     with Talk(net.client, SERVER4, 80, net.server) as talk:

@@ -36,6 +36,7 @@ class Ways:
             for link in snapshot.links
             if link.up and link.ethernet and link.interface in attached and snapshot.by_destination
         }
+        self._forwards6 = snapshot.forwards6
         self._own = {address.packed for address in snapshot.addresses}
         self._own |= {broadcast.packed for broadcast in snapshot.broadcasts}
         self._guarded = {(masked(network, length), length) for network, length in snapshot.guarded}
@@ -64,6 +65,8 @@ class Ways:
         link = None if route is None else self._links.get(route.interface)
         if route is None or link is None or route.gateway is None:
             return None
+        if not (link.forwards if len(address) == 4 else self._forwards6):
+            return None  # what comes in by it, which is the other direction, is not forwarded
         return Way(link.interface, route.gateway or address, mtu_of(route, link))
 
     def _is_guarded(self, address: bytes) -> bool:

@@ -76,16 +76,17 @@ def read(netlink: IPRoute, guarded: Callable[[], tuple[Network, ...]] = ipsec.gu
 
 
 def _read(netlink: IPRoute) -> Snapshot:
-    links = tuple(sorted(_link(message) for message in netlink.get_links()))
+    messages = list(netlink.get_links())
     addresses = [address for message in netlink.get_addr() for address in _address(message)]
     routes = [message for family in (AF_INET, AF_INET6) for message in netlink.get_routes(family=family)]
     kept = [message for message in routes if not message["flags"] & _RTM_F_CLONED]
     return Snapshot(
-        links,
+        tuple(sorted(_link(message) for message in messages)),
         tuple(_with_local_routes(addresses, kept)),
         tuple(sorted(_broadcasts(kept))),
         tuple(_routes(kept)),
         all(_is_usual(rule) for family in (AF_INET, AF_INET6) for rule in netlink.get_rules(family=family)),
+        forwards6=any(_forwards6(message) for message in messages),
     )
 
 
@@ -102,7 +103,23 @@ def _link(message: _Message) -> Link:
         (information and information.get_attr("IFLA_INFO_KIND")) or "",
         message.get_attr("IFLA_MASTER") or 0,
         message.get_attr("IFLA_LINK") or 0,
+        _forwards(message),
     )
+
+
+def _forwards(message: _Message) -> bool:
+    """Its own switch for IPv4, which `net.ipv4.ip_forward` sets along with all others."""
+    own = message.get_attr("IFLA_AF_SPEC")
+    version4 = None if own is None else own.get_attr("AF_INET")
+    return version4 is None or bool(version4.get("forwarding", 1))
+
+
+def _forwards6(message: _Message) -> bool:
+    """Its own switch for IPv6: switching all of it off is to set each; by itself it does not keep packets back."""
+    own = message.get_attr("IFLA_AF_SPEC")
+    version6 = None if own is None else own.get_attr("AF_INET6")
+    settings = None if version6 is None else version6.get_attr("IFLA_INET6_CONF")
+    return settings is None or bool(settings.get("forwarding", 1))
 
 
 def _address(message: _Message) -> Iterator[Address]:

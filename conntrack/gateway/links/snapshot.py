@@ -37,6 +37,7 @@ class Link(NamedTuple):
     kind: str = ""
     above: int = 0  # index of the bridge or bond that it is a part of
     below: int = 0  # index of the interface that it stands on, or of its other end
+    forwards: bool = True  # IPv4 packets that come in by it (its sysctl `forwarding`)
 
 
 class Address(NamedTuple):
@@ -74,6 +75,7 @@ class Snapshot(NamedTuple):
     routes: tuple[Route, ...] = ()
     by_destination: bool = True  # False: `ip rule` makes routes depend on more than the destination
     guarded: tuple[Network, ...] = ()  # hosts that the kernel talks to by IPsec (ipsec.py)
+    forwards6: bool = True  # IPv6 packets; the kernel has one switch for all interfaces
 
 
 def topology(snapshot: Snapshot, zone_of: ZoneOf) -> Topology:

@@ -25,8 +25,8 @@ from conntrack.gateway.links import ipsec
 from conntrack.gateway.links.read import LinksError, read
 from conntrack.gateway.links.snapshot import Snapshot
 
-# RTMGRP_*: links, IPv4 addresses, routes and rules, IPv6 addresses, routes and rules
-_GROUPS: Final = 0x1 | 0x10 | 0x40 | 0x80 | 0x100 | 0x400 | 0x40000
+# RTMGRP_*: links, IPv4 addresses, routes and rules, IPv6 addresses, routes and rules, sysctls of interfaces (NETCONF)
+_GROUPS: Final = 0x1 | 0x10 | 0x40 | 0x80 | 0x100 | 0x400 | 0x40000 | 0x800000 | 0x1000000
 #: seconds in which further changes join the first
 SETTLE: Final = 0.05
 #: reading rests at least so many times as long as it took

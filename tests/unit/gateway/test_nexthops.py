@@ -45,6 +45,16 @@ def test_the_longest_prefix_and_the_lowest_metric_win() -> None:
     assert ways.to(packed("172.16.0.1")) is None
 
 
+def test_by_what_does_not_forward_nothing_is_carried() -> None:
+    before = snapshot()._replace(routes=(*snapshot().routes, Route(bytes(16), 0, 0, WAN, packed("fe80::1"))))
+    still = before._replace(links=(before.links[0]._replace(forwards=False), before.links[1]))
+    assert Ways(still, BOTH).to(packed("198.51.100.9")) is None
+    assert Ways(still, BOTH).to(packed("192.168.10.5")) is not None
+    assert Ways(still, BOTH).to(packed("2001:db8::1")) is not None
+    assert Ways(before._replace(forwards6=False), BOTH).to(packed("2001:db8::1")) is None
+    assert Ways(before._replace(forwards6=False), BOTH).to(packed("198.51.100.9")) is not None
+
+
 def test_what_ipsec_guards_is_left_to_the_kernel() -> None:
     networks = ((packed("10.1.0.0"), 16), (packed("198.51.100.9"), 32), (packed("2001:db8::"), 0))
     routes = (*snapshot().routes, Route(bytes(16), 0, 0, WAN, packed("fe80::1")))

@@ -118,6 +118,19 @@ def test_links_in_order_of_their_index(kernel: Kernel) -> None:
     assert kernel.read().links == (Link(2, "eth0", True, 1500, True), Link(3, "wg0", False, 1420, False))
 
 
+def link(index: int, forwards: int, forwards6: int) -> Message:
+    own = {"AF_INET": {"forwarding": forwards}, "AF_INET6": Message({"IFLA_INET6_CONF": {"forwarding": forwards6}})}
+    return Message({"IFLA_IFNAME": f"eth{index}", "IFLA_AF_SPEC": Message(own)}, index=index, flags=1, ifi_type=1)
+
+
+def test_which_links_forward(kernel: Kernel) -> None:
+    kernel.links = [link(1, 0, 0), link(2, 1, 0)]
+    assert [one.forwards for one in kernel.read().links] == [False, True]
+    assert not kernel.read().forwards6
+    kernel.links.append(link(3, 0, 1))
+    assert kernel.read().forwards6
+
+
 @pytest.mark.parametrize(
     ("message", "fitness"),
     [
