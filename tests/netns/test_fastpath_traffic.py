@@ -103,9 +103,9 @@ def test_bulk_tcp_both_ways(net: Network, carrier: Carrier, server: str) -> None
     forwarded = carrier.maps.punts()[punts.FORWARDED]
     assert forwarded > 100
     assert csum_errors(net) == []
-    # more where a busy machine makes the senders send something again
+    # more where a busy machine makes the senders send something again, less by the timestamp that a reset does without
     for original, size in ((True, BULK), (False, BULK // 2)):
-        assert size <= payload(connection, original, HEADERS[family(server)]) < size * 1.1 + 100000
+        assert size - 12 <= payload(connection, original, HEADERS[family(server)]) < size * 1.1 + 100000
 
 
 @pytest.mark.parametrize("server", [SERVER4, SERVER6])

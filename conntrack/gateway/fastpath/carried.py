@@ -65,9 +65,8 @@ class Carried:
         self.pair: i32 = 0
         self.reply_pair: i32 = 0
         self.numbering: i32 = -1
-        self.owner: i64 = (
-            connection.identity & _MASK
-        )  # after these, so that who asks for it has the memory of all fetched
+        # after these, so that whoever asks for it has the memory of all fetched
+        self.owner: i64 = connection.identity & _MASK
         self.moved = False
         self.touched = False
         self.slot: i64 = 0

@@ -84,8 +84,8 @@ int pairwall_states(struct __sk_buff *skb)
 USAGE_PROGRAM(4)
 USAGE_PROGRAM(6)
 
-/* Run where XDP comes or goes (relinking.py), for entries and what Flow.link is to be from now on. Packets are counted meanwhile: an entry that user space wrote anew would lose some. Returns how many
- * were found.
+/* Run where XDP comes or goes (relinking.py), for entries and what Flow.link is to be from now on. Packets are counted
+ * meanwhile: an entry that user space wrote anew would lose some. Returns how many were found.
  */
 SEC("tc")
 int pairwall_relink(struct __sk_buff *skb)
