@@ -30,7 +30,7 @@ def measure(options: Options) -> list[Figure]:
             daemon = stack.enter_context(gateway.carrying(networks["ours"].gateway))
         for network in networks.values():
             stack.enter_context(streams.server(network))
-        for number in range(options.runs):
+        for number in options.alternations():
             for name in _turn(number):
                 rates[name].append(streams.bulk(networks[name], options.seconds))
         share = gateway.fast(daemon)["share"]

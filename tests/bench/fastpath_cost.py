@@ -52,13 +52,13 @@ def measure(options: Options) -> list[Figure]:
             procession.open_udp(sides[name].network, FLOWS, EXCHANGES)
         for daemon in ours.values():
             gateway.await_carried(daemon, FLOWS)
-        for _ in range(options.runs):
+        for _ in options.alternations():
             costs["generator"].append(sides["forward"].generator_cost(options.injected, FLOWS))
             for name, side in sides.items():
                 costs[name].append(side.cost(options.injected, FLOWS))
         passed = {name: _passed(daemon, name) for name, daemon in ours.items()}
     for name, count in passed.items():
-        if count < options.runs * options.injected:
+        if count < len(options.alternations()) * options.injected:
             raise BenchError(f"by {name} only {count} packets were forwarded: the rest went another way")
     return figures(costs)
 

@@ -48,7 +48,7 @@ def _grow(
         alone = stack.enter_context(crossing("alone"))
         sides = [stack.enter_context(crossing(name)) for name in ("few", "many")]
         many, few = (fill(stack, sides[at], sizes[at]) for at in (1, 0))  # the few last: they must not end meanwhile
-        for _ in range(options.runs):
+        for _ in options.alternations():
             generator.append(alone.generator_cost(options.injected, FLOWS))
             for found, side, size in zip(costs, sides, sizes, strict=True):
                 found.append(side.cost(options.injected, size))
@@ -59,8 +59,9 @@ def _grow(
 
 def _check(daemon: Daemon | None, options: Options) -> None:
     """BenchError: packets did not go by the fast path, which a connection that has ended no longer has."""
-    passed = gateway.fast(daemon)["packets"] if daemon is not None else options.runs * options.injected
-    if passed < options.runs * options.injected:
+    injected = len(options.alternations()) * options.injected
+    passed = gateway.fast(daemon)["packets"] if daemon is not None else injected
+    if passed < injected:
         raise BenchError(f"the fast path has forwarded {passed} packets only: the rest went another way")
 
 

@@ -35,7 +35,7 @@ def measure(options: Options) -> list[Figure]:
         for network in networks.values():
             stack.enter_context(streams.server(network))
             stack.enter_context(exchange.echo(network))
-        for number in range(options.runs):
+        for number in options.alternations():
             for name in (_SIDES, _SIDES[::-1])[number % 2]:
                 with streams.steady(networks[name], RATE, 60):
                     found[name].append(exchange.times(networks[name], options.exchanges))

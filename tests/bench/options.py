@@ -15,6 +15,8 @@ class Options(NamedTuple):
     injected: packets whose crossing of a gateway is timed; carried: connections of a full fast path; exchanges:
     requests whose answers are timed.
 
+    turns: a run's share of alternating turns where each is short, and the machine's moods last longer.
+
     tables: numbers of connections at which memory is measured; the last is also what table growth compares with 1 k.
     """
 
@@ -26,6 +28,11 @@ class Options(NamedTuple):
     injected: int = 300_000
     carried: int = 100_000
     exchanges: int = 10_000
+    turns: int = 3
+
+    def alternations(self) -> range:
+        """Of what takes short turns."""
+        return range(self.runs * self.turns)
 
 
-QUICK = Options(3, 1.0, 0.2, 20_000, (100_000,), injected=100_000, carried=20_000, exchanges=3000)
+QUICK = Options(3, 1.0, 0.2, 20_000, (100_000,), injected=100_000, carried=20_000, exchanges=3000, turns=1)
