@@ -41,10 +41,13 @@ install_files() {
     fi
 }
 
-settle() { # users, folders and units; the caller decides when to start
+settle() { # users and folders; the caller decides when to start
     if live systemd-sysusers; then systemd-sysusers /etc/sysusers.d/pairwall.conf; fi
     if live systemd-tmpfiles; then systemd-tmpfiles --create /etc/tmpfiles.d/pairwall.conf; fi
     if [ -z "$root" ] && getent group pairwall >/dev/null; then chgrp -R pairwall /etc/pairwall; fi
+}
+
+reload_units() {
     if live systemctl && [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
 }
 
@@ -59,8 +62,9 @@ remove() {
         read -r _ place <<<"$line"
         rm -f "$root$place"
     done
+    rmdir --ignore-fail-on-non-empty "$root/etc/systemd/system/pairwall.service.d" 2>/dev/null || true
     rm -rf "$root$prefix" "$root/usr/local/bin/pairwall"
-    settle
+    reload_units
 }
 
 [ -n "$root" ] || [ "$(id -u)" = 0 ] || die "this needs root"
@@ -69,6 +73,7 @@ case ${1:-} in
         install_program "$2" "$3"
         install_files
         settle
+        reload_units
         cat <<END
 installed. Next:
   1. edit /etc/pairwall/rules.yaml: your interfaces (ip -br address), then: pairwall check /etc/pairwall/rules.yaml

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -85,6 +86,23 @@ def test_install_names_files_that_exist() -> None:
     sources = re.findall(r'^    "(\S+) +/etc/\S+"$', script, re.MULTILINE)
     assert len(sources) == 7
     assert all((ROOT / source).is_file() for source in sources)
+
+
+def test_removal_leaves_the_rules_and_what_the_administrator_added(tmp_path: Path) -> None:
+    script = ROOT / "deploy/install.sh"
+    places = re.findall(r'^    "\S+ +(/etc/\S+)"$', script.read_text(), re.MULTILINE)
+    drop_in = "/etc/systemd/system/pairwall.service.d/mine.conf"
+
+    def removed(*added: str) -> list[str]:
+        for place in (*places, "/etc/pairwall/rules.yaml", "/opt/pairwall/bin/pairwall", *added):
+            (tmp_path / place[1:]).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / place[1:]).touch()
+        subprocess.run(["bash", script, "remove"], check=True, env=os.environ | {"DESTDIR": str(tmp_path)})
+        return sorted(f"/{one.relative_to(tmp_path)}" for one in tmp_path.rglob("pairwall*/**/*") if one.is_file())
+
+    assert removed() == ["/etc/pairwall/rules.yaml"]
+    assert not (tmp_path / drop_in[1:]).parent.exists()
+    assert removed(drop_in) == ["/etc/pairwall/rules.yaml", drop_in]
 
 
 def test_removal_takes_the_fast_path_out_of_the_kernel_while_the_command_is_there() -> None:
