@@ -24,6 +24,7 @@ from conntrack.flow.connection import (
     SOURCE_NAT,
     Connection,
 )
+from conntrack.flow.pair import destination_of
 from conntrack.flow.table import half_key
 from conntrack.nat.chosen import Choice
 from conntrack.nat.endpoint import PORTED, inside_of, outside_port
@@ -112,9 +113,8 @@ def _enter(state: State, connection: Connection, now: float) -> bool:
 def _hold(state: State, connection: Connection, now: float) -> None:
     """Its outside port is taken, alone or of a subscriber's block, as the rule says that would translate it now."""
     key = connection.reply.key
-    size = 4 if len(key) == 14 else 16
     choice = Choice()
-    choice.use = state.ports.use(int(connection.protocol), key[2 + size : 2 + 2 * size])
+    choice.use = state.ports.use(int(connection.protocol), destination_of(key))
     choice.port = outside_port(key)
     rule = state.policy.source_nat(translated(state, connection, now))
     if rule is not None and rule.blocks is not None:

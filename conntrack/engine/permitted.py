@@ -10,7 +10,7 @@ from mypy_extensions import i64
 from conntrack.engine.across import crossing
 from conntrack.engine.state import State
 from conntrack.flow.connection import DESTINATION_NAT, NAT64, RELATED, Connection
-from conntrack.flow.pair import invert, source_of
+from conntrack.flow.pair import destination_of, invert, source_of
 from conntrack.packet.header import ICMP, ICMPV6
 from conntrack.policy.nat_rule import NatRule
 from conntrack.policy.runtime import ACCEPT, NO_ZONE, Query, Rule
@@ -75,12 +75,11 @@ def translated(state: State, connection: Connection, now: float) -> Query:
 def asked(connection: Connection, key: bytes, now: float, wall: float) -> Query:
     """The query of a key between the connection's zones."""
     query = Query()
-    size = 4 if len(key) == 14 else 16
-    ports = 2 + 2 * size
-    query.version = 4 if size == 4 else 6
+    ports = len(key) - 4
+    query.version = 4 if len(key) == 14 else 6
     query.protocol = key[0]
     query.source, query.source_port = _source(key)
-    query.destination = key[2 + size : ports]
+    query.destination = destination_of(key)
     query.destination_port = key[ports + 2] << 8 | key[ports + 3]
     if key[0] == ICMP or key[0] == ICMPV6:
         query.icmp_type = key[ports + 2]

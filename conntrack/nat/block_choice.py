@@ -11,6 +11,7 @@ from random import Random
 from mypy_extensions import i64
 
 from conntrack.flow.connection import Connection
+from conntrack.flow.pair import source_of
 from conntrack.nat.blocks import Blocks
 from conntrack.nat.choice import Chooser
 from conntrack.nat.chosen import Choice
@@ -72,8 +73,7 @@ class BlockChooser:
 
     def around(self, key: bytes, plan: BlockPlan, address: bytes, port: i64) -> Block | None:
         """The block that a port lies in which was chosen before this daemon began; None if it lies in none."""
-        source = key[2:6] if len(key) == 14 else key[2:18]
-        subscriber = self._blocks.subscriber(plan, key[1:2], source)
+        subscriber = self._blocks.subscriber(plan, key[1:2], source_of(key))
         for block in subscriber.blocks:
             if block.address == address and block.low <= port <= block.high:
                 return block

@@ -24,8 +24,9 @@ from conntrack.gateway.queue.base import Queue
 from conntrack.policy.document_settings import Settings
 from conntrack.service import xdp
 from conntrack.service.host import Host
+from conntrack.service.pace import paced
 from conntrack.service.protocol import Item
-from conntrack.service.xdp import Xdp, paced
+from conntrack.service.xdp import Xdp
 
 #: connections that the maps have room for where the table has no limit
 UNLIMITED = 1 << 20

@@ -21,6 +21,7 @@ from conntrack.gateway.links.neighbours import Neighbours
 from conntrack.gateway.links.snapshot import Snapshot
 from conntrack.policy.document import Document
 from conntrack.service.host import Host
+from conntrack.service.pace import paced
 from conntrack.service.protocol import Item
 
 logger = logging.getLogger("pairwall.fastpath")
@@ -130,12 +131,6 @@ class Xdp:
             logger.error("neighbours are no longer followed, XDP leaves everything to tc: %s", error)
             hops.lost()
             asyncio.get_running_loop().remove_reader(neighbours.fileno())
-
-
-async def paced(steps: Iterator[None]) -> None:
-    """Takes the steps with a turn of packets after each."""
-    for _ in steps:
-        await asyncio.sleep(0)
 
 
 def view(stand: Stand, counts: list[int], names: dict[int, str]) -> Item:

@@ -17,8 +17,8 @@ from collections.abc import Coroutine, Iterator
 from typing import Final
 
 from conntrack.gateway.fastpath import coarse, layout
-from conntrack.service.fastpath import paced
 from conntrack.service.loop import EXPIRE_BUDGET
+from conntrack.service.pace import paced
 from tests.bench import child, engines
 from tests.bench.carrier import Carrier
 from tests.bench.figure import BenchError, Figure, of_runs

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from conntrack.cli.lab.daemon import Daemon
 from conntrack.cli.lab.network import CLIENT4, FAR4, OUTSIDE4, SERVER4, SERVER6, SHOP4, Network
 from conntrack.cli.lab.waiting import until
 from conntrack.gateway.fastpath import loader
@@ -123,42 +124,32 @@ def test_a_neighbour_with_another_address_of_its_own(net: Network, launch: Launc
         await_carried(daemon, talk)
 
 
-def test_a_route_takes_exactly_its_own_connections_back(net: Network, launch: Launch) -> None:
-    daemon = launch()
+def keep_back(net: Network, daemon: Daemon, begin: str, end: str) -> None:
+    """From `begin` to `end` a connection with the far host is back, and its packets do not leave; no other one is."""
     with Talk(net.client, SERVER4, 80, net.server) as near, Talk(net.client, FAR4, 80, net.far) as far:
         await_carried(daemon, near)
         await_carried(daemon, far)
-        net.gateway.ip(f"route add blackhole {FAR4}/32")
+        net.gateway.ip(begin)
         until(lambda: flow(daemon, far.port)["path"] == "slow", "it came back")
         assert flow(daemon, near.port)["path"] == "fast"
         far.near.send(b"!")
         far.far.settimeout(0.5)
         with pytest.raises(TimeoutError):
             far.far.recv(1)
-        net.gateway.ip(f"route del blackhole {FAR4}/32")
+        net.gateway.ip(end)
         far.far.settimeout(20)
         assert far.far.recv(1) == b"!"
         await_carried(daemon, far)
+
+
+def test_a_route_takes_exactly_its_own_connections_back(net: Network, launch: Launch) -> None:
+    keep_back(net, launch(), f"route add blackhole {FAR4}/32", f"route del blackhole {FAR4}/32")
 
 
 def test_what_ipsec_guards_never_leaves_past_it(net: Network, launch: Launch) -> None:
     """A policy takes its hosts' connections back, and no byte of theirs goes out in the clear meanwhile."""
-    daemon = launch()
-    with Talk(net.client, SERVER4, 80, net.server) as near, Talk(net.client, FAR4, 80, net.far) as far:
-        await_carried(daemon, near)
-        await_carried(daemon, far)
-        policy = "src 0.0.0.0/0 dst 203.0.113.0/24 dir out"
-        net.gateway.ip(f"xfrm policy add {policy} action block")
-        until(lambda: flow(daemon, far.port)["path"] == "slow", "it came back")
-        assert flow(daemon, near.port)["path"] == "fast"
-        far.near.send(b"!")
-        far.far.settimeout(0.5)
-        with pytest.raises(TimeoutError):
-            far.far.recv(1)
-        net.gateway.ip(f"xfrm policy delete {policy}")
-        far.far.settimeout(20)
-        assert far.far.recv(1) == b"!"
-        await_carried(daemon, far)
+    policy = "src 0.0.0.0/0 dst 203.0.113.0/24 dir out"
+    keep_back(net, launch(), f"xfrm policy add {policy} action block", f"xfrm policy delete {policy}")
 
 
 def test_forwarding_switched_off_stops_what_is_carried(net: Network, launch: Launch) -> None:

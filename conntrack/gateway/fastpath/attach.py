@@ -51,9 +51,7 @@ class Link:
     def replace(self, program: Program) -> None:
         """Swaps the program without a gap. FastPathError: the interface is gone."""
         block = syscalls.block(syscalls.UPDATE, self.descriptor, program.descriptor, 0, 0)
-        result = syscalls.waited(syscalls.LINK_UPDATE, block)
-        if result < 0:
-            raise syscalls.failure("swap the program of a link", -result)
+        syscalls.checked(syscalls.LINK_UPDATE, block, "swap the program of a link", syscalls.waited)
 
     def detach(self) -> None:
         """Takes the program off and gives the descriptor back; no error where the interface is gone."""
@@ -129,10 +127,7 @@ def attach(program: Program, interface: int, pin: Path | None = None) -> Attachm
 def attach_tcx(program: Program, interface: int) -> Link:
     """By a link, behind all programs that are there already. FastPathError with EINVAL: this kernel has no tcx."""
     block = syscalls.block(syscalls.LINK, program.descriptor, interface, _TCX_INGRESS, 0)
-    result = syscalls.waited(syscalls.LINK_CREATE, block)
-    if result < 0:
-        raise syscalls.failure(f"attach to interface {interface}", -result)
-    return Link(result)
+    return Link(syscalls.checked(syscalls.LINK_CREATE, block, f"attach to interface {interface}", syscalls.waited))
 
 
 def attach_xdp(program: Program, interface: int, pin: Path | None = None) -> Link:

@@ -1,8 +1,7 @@
 """Connections read, taken out or changed many at a time, by programs that only user space runs (bpf/bulk.h).
 
 Lives here: what they are given and what they answer. May not live here: when (connections.py), the maps themselves.
-A system call for each entry costs two to three microseconds, most of them not for the entry. One of these, for a
-hundred connections, costs a good one for each; the kernel's own batches do not take keys to read.
+A system call for each entry would cost more than the entry does, and the kernel's own batches do not take keys to read.
 """
 
 from __future__ import annotations

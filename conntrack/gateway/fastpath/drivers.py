@@ -12,7 +12,7 @@ from struct import Struct
 from typing import Final
 
 from conntrack.gateway.fastpath import layout
-from conntrack.gateway.links.neighbours import attributes
+from conntrack.gateway.links.netlink import ERROR, REQUEST, attribute, attributes, message, messages
 from conntrack.gateway.links.snapshot import Link, Snapshot
 
 #: bulk TCP, measured between two namespaces (docs/fastpath.md)
@@ -23,14 +23,10 @@ _REASONS: Final = {
 #: kinds of interfaces that take tagged or encapsulated packets off the one below
 _STACKED: Final = ("vlan", "macvlan", "ipvlan", "macsec")
 
-_HEADER: Final = Struct("=IHHII")  # nlmsghdr: length, type, flags, sequence, port
 _GENERIC: Final = Struct("=BBH")  # genlmsghdr: command, version, reserved
-_ATTRIBUTE: Final = Struct("=HH")  # nlattr: length, type
 _NUMBER: Final = Struct("=I")
 _NETLINK_GENERIC: Final = 16
 _ORDER: Final = sys.byteorder
-_REQUEST: Final = 1
-_ERROR: Final = 2  # NLMSG_ERROR
 _CONTROLLER: Final = 16  # GENL_ID_CTRL
 _GET_FAMILY, _FAMILY_ID, _FAMILY_NAME = 3, 1, 2
 _GET_DEVICE, _INTERFACE, _FEATURES = 1, 1, 3
@@ -82,12 +78,12 @@ def xdp_features(interface: int) -> int | None:
     try:
         with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_GENERIC) as netlink:
             netlink.settimeout(1.0)
-            name = _attribute(_FAMILY_NAME, b"netdev\0")
+            name = attribute(_FAMILY_NAME, b"netdev\0")
             family = _asked(netlink, _CONTROLLER, _GET_FAMILY, name).get(_FAMILY_ID)
             if family is None:
                 return None
             number = int.from_bytes(family[:2], _ORDER)
-            answer = _asked(netlink, number, _GET_DEVICE, _attribute(_INTERFACE, _NUMBER.pack(interface)))
+            answer = _asked(netlink, number, _GET_DEVICE, attribute(_INTERFACE, _NUMBER.pack(interface)))
     except OSError:
         return None
     features = answer.get(_FEATURES)
@@ -97,12 +93,6 @@ def xdp_features(interface: int) -> int | None:
 def _asked(netlink: socket.socket, family: int, command: int, asked: bytes) -> dict[int, bytes]:
     """The attributes of the answer to one question; none where the kernel answers with an error."""
     body = _GENERIC.pack(command, 1, 0) + asked
-    netlink.send(_HEADER.pack(_HEADER.size + len(body), family, _REQUEST, 1, 0) + body)
-    answer = netlink.recv(65536)
-    if _HEADER.unpack_from(answer)[1] == _ERROR:
-        return {}
-    return attributes(answer, _HEADER.size + _GENERIC.size)
-
-
-def _attribute(kind: int, value: bytes) -> bytes:
-    return _ATTRIBUTE.pack(_ATTRIBUTE.size + len(value), kind) + value + bytes(-len(value) % 4)
+    netlink.send(message(family, REQUEST, body))
+    kind, answer = next(messages(netlink.recv(65536)), (ERROR, b""))
+    return {} if kind == ERROR else attributes(answer, _GENERIC.size)

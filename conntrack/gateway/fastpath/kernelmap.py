@@ -51,11 +51,6 @@ class KernelMap:
         self._key.raw = key
         return self._answer(syscalls.MAP_LOOKUP, self._locked if locked else self._plain)
 
-    def take(self, key: bytes) -> bytes | None:
-        """The value of a key, which is removed."""
-        self._key.raw = key
-        return self._answer(syscalls.MAP_LOOKUP_AND_DELETE, self._plain)
-
     def put(self, key: bytes, value: bytes, locked: bool = False) -> None:
         """Sets the value of a key. FastPathError: full, or no memory. locked: as `look` has it."""
         self._key.raw = key

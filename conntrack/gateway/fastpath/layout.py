@@ -28,12 +28,10 @@ LAST_INTERFACE: Final = 0xFFFF
 #: control bits of a TCP state: nothing passes any more, so that what is read stays true
 FROZEN: Final = 0x01
 
-#: TCP states, and entries of IPv4, that one run of the programs of bulk.py takes at most: what they are given and what
-#: they answer has to fit in a page, with 0.6 KiB of the kernel's own
+#: TCP states, entries of IPv4, and changes of Flow.link that one run of the programs of bulk.py takes at most: what
+#: they are given and what they answer has to fit in a page, with 0.6 KiB of the kernel's own
 BULK_STATES: Final = 48
 BULK_ENTRIES: Final = 200
-
-#: entries that one run of the relinking program changes at most: the kernel takes frames of a page, less its own part
 RELINKS: Final = 64
 
 Fields = tuple[tuple[str, str], ...]

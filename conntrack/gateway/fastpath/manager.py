@@ -79,7 +79,7 @@ class Manager(Offload):
 
     def carries(self, record: Carried) -> bool:
         """Whether this record is of what is in the maps now: its connection may have come back, and gone in anew."""
-        return self.carried.get(int(record.connection.identity) & _MASK) is record
+        return self.carried.get(int(record.owner)) is record
 
     # Offload
 
@@ -100,7 +100,7 @@ class Manager(Offload):
             return False
         if connection.protocol == TCP:
             record.touched = True
-            self._astray[int(connection.identity) & _MASK] = record
+            self._astray[int(record.owner)] = record
             self._plan()
         return True
 
@@ -164,7 +164,7 @@ class Manager(Offload):
         record.moved = True
         self._returns.expect(record, slot)
         self._returns.settle(record)
-        self.carried[int(connection.identity) & _MASK] = record
+        self.carried[int(record.owner)] = record
 
     def in_zones(self, record: Carried) -> bool:
         """Whether a connection's ways still lead from and to its zones."""
@@ -193,7 +193,7 @@ class Manager(Offload):
         batch = []
         for record in records:
             record.connection.status &= ~OFFLOADED
-            del self.carried[int(record.connection.identity) & _MASK]
+            del self.carried[int(record.owner)]
         if records:
             self._returns.take_back(records, now)
             self._offers.dropped(records)
@@ -215,7 +215,7 @@ class Manager(Offload):
         for record, offer in batch[:count]:
             record.connection.status |= OFFLOADED
             self._returns.expect(record, offer.original.slot)
-            self.carried[int(record.connection.identity) & _MASK] = record
+            self.carried[int(record.owner)] = record
         for record, _ in batch[count:]:
             self.holds.hold(record.connection, now, NO_WAY)
         self._offers.dropped(record for record, _ in batch[count:])

@@ -40,6 +40,7 @@ class Ways:
         self._own = {address.packed for address in snapshot.addresses}
         self._own |= {broadcast.packed for broadcast in snapshot.broadcasts}
         self._guarded = {(masked(network, length), length) for network, length in snapshot.guarded}
+        self._guards = {length for _, length in self._guarded}
         self._routes: dict[tuple[int, int], dict[bytes, Route]] = {}
         for route in snapshot.routes:
             table = self._routes.setdefault((len(route.network), route.length), {})
@@ -70,8 +71,7 @@ class Ways:
         return Way(link.interface, route.gateway or address, mtu_of(route, link))
 
     def _is_guarded(self, address: bytes) -> bool:
-        lengths = {length for _, length in self._guarded}
-        return any((masked(address, length), length) in self._guarded for length in lengths)
+        return any((masked(address, length), length) in self._guarded for length in self._guards)
 
     def _route(self, address: bytes) -> Route | None:
         size = len(address)

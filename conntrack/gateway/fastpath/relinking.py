@@ -9,6 +9,7 @@ are Hops, and after.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from conntrack.gateway.fastpath.carried import Carried
 from conntrack.gateway.fastpath.errors import FastPathError
@@ -17,7 +18,7 @@ from conntrack.gateway.fastpath.invalidate import parts
 from conntrack.gateway.fastpath.manager import Manager
 from conntrack.gateway.fastpath.maps import FlowMaps, Relink
 
-_NONE: tuple[int, int] = (NONE, NONE)
+_NEITHER: Final = (NONE, NONE)
 
 
 def relink(manager: Manager, maps: FlowMaps, hops: Hops | None, now: float) -> Iterator[None]:
@@ -29,7 +30,7 @@ def relink(manager: Manager, maps: FlowMaps, hops: Hops | None, now: float) -> I
         orders: list[Relink] = []
         changed: list[Carried] = []
         for record in part:
-            links = _NONE if hops is None else hops.both(record)
+            links = _NEITHER if hops is None else hops.both(record)
             if links != record.links:
                 orders += _orders(record, links)
                 record.links = links
@@ -45,7 +46,6 @@ def relink(manager: Manager, maps: FlowMaps, hops: Hops | None, now: float) -> I
 def _orders(record: Carried, links: tuple[int, int]) -> Iterator[Relink]:
     """Of the entries that change."""
     connection = record.connection
-    owner = int(connection.identity) & 0xFFFF_FFFF
     for direction, before, after in zip((connection.original, connection.reply), record.links, links, strict=True):
         if before != after:
-            yield Relink(direction.key, owner, after)
+            yield Relink(direction.key, int(record.owner), after)

@@ -6,7 +6,7 @@ maps (maps.py), what a reading means (carried.py).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from mypy_extensions import i64
@@ -50,24 +50,18 @@ class Returns:
         """Removes entries and tells their connections what they knew."""
         for record in records:
             self._records[record.slot] = None
-        try:
-            found = self._maps.recall_many([_held(record) for record in records])
-        except FastPathError as error:
-            self._figures.failed(error)
-            found = [None] * len(records)
-        moment = coarse.moment(now)
-        tally = Tally(self._engine.counters)
-        for record, seen in zip(records, found, strict=True):
-            if seen is not None:
-                learn(record, seen, moment, tally)
-                record.take(seen.state)
-            self.settle(record)
-        tally.close()
+        self._tell(records, self._maps.recall_many, True, now)
 
     def refresh(self, records: list[Carried], now: float) -> None:
         """Brings connections up to date; they stay carried."""
+        self._tell(records, self._maps.read, False, now)
+
+    def _tell(
+        self, records: list[Carried], ask: Callable[[list[Held]], list[Seen | None]], taken: bool, now: float
+    ) -> None:
+        """Tells connections what the maps answer. What stays in keeps windows of its own that have moved."""
         try:
-            found = self._maps.read([_held(record) for record in records])
+            found = ask([_held(record) for record in records])
         except FastPathError as error:
             self._figures.failed(error)
             found = [None] * len(records)
@@ -76,7 +70,7 @@ class Returns:
         for record, seen in zip(records, found, strict=True):
             if seen is not None:
                 learn(record, seen, moment, tally)
-                if not record.touched:
+                if taken or not record.touched:
                     record.take(seen.state)
             self.settle(record)
         tally.close()

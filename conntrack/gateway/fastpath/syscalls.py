@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+from collections.abc import Callable
 from pathlib import Path
 from struct import Struct
 from typing import Final
@@ -22,7 +23,6 @@ OBJ_PIN: Final = 6
 OBJ_GET: Final = 7
 PROG_TEST_RUN: Final = 10
 OBJ_INFO: Final = 15
-MAP_LOOKUP_AND_DELETE: Final = 21
 MAP_LOOKUP_BATCH: Final = 24
 MAP_UPDATE_BATCH: Final = 26
 LINK_CREATE: Final = 28
@@ -71,25 +71,27 @@ UPDATE: Final = Struct("=IIII")  # link, new program, flags, old program
 TEST: Final = Struct("=IIIIQQIIIIQQIIII")
 
 
-def call(command: int, attributes: ctypes.Array[ctypes.c_char]) -> int:
+def call(command: int, attributes: ctypes.Array[ctypes.c_char], library: ctypes.CDLL = _libc) -> int:
     """The system call: its result, or −errno. `attributes` is changed where the kernel writes to it."""
     if not _number:
         return -errno.ENOSYS
-    result = _libc.syscall(_number, command, ctypes.addressof(attributes), len(attributes))
+    result = library.syscall(_number, command, ctypes.addressof(attributes), len(attributes))
     return -ctypes.get_errno() if result < 0 else int(result)
 
 
 def waited(command: int, attributes: ctypes.Array[ctypes.c_char]) -> int:
-    """The same for what waits: links come and go in 5 to 20 ms, and in as much more as a card's driver needs."""
-    if not _number:
-        return -errno.ENOSYS
-    result = _waiting.syscall(_number, command, ctypes.addressof(attributes), len(attributes))
-    return -ctypes.get_errno() if result < 0 else int(result)
+    """The same for what waits: links that come and go, for a grace period and for a card's driver."""
+    return call(command, attributes, _waiting)
 
 
-def checked(command: int, attributes: ctypes.Array[ctypes.c_char], what: str) -> int:
-    """The same, where failing is an error. `what` completes the sentence "cannot …"."""
-    result = call(command, attributes)
+def checked(
+    command: int,
+    attributes: ctypes.Array[ctypes.c_char],
+    what: str,
+    by: Callable[[int, ctypes.Array[ctypes.c_char]], int] = call,
+) -> int:
+    """The same (`by`: call or waited), where failing is an error. `what` completes the sentence "cannot …"."""
+    result = by(command, attributes)
     if result < 0:
         raise failure(what, -result)
     return result

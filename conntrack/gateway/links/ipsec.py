@@ -15,15 +15,12 @@ from collections.abc import Iterator
 from struct import Struct
 from typing import Final
 
-from conntrack.gateway.links.neighbours import attributes
+from conntrack.gateway.links.netlink import DONE, DUMP, ERROR, REQUEST, attributes, message, messages
 from conntrack.gateway.links.snapshot import Network
 
 _XFRM: Final = 6  # NETLINK_XFRM
 _GROUP: Final = 0x8  # XFRMGRP_POLICY
 _NEW_POLICY, _GET_POLICY = 0x13, 0x15
-_ERROR, _DONE = 2, 3  # NLMSG_ERROR, NLMSG_DONE
-_REQUEST_DUMP: Final = 0x301
-_HEADER: Final = Struct("=IHHII")  # nlmsghdr: length, type, flags, sequence, port
 _ASKED: Final = bytes(64)  # struct xfrm_userpolicy_id: all of them
 #: struct xfrm_userpolicy_info: destination, source, family, lengths of both prefixes, direction, action
 _POLICY: Final = Struct("=16s16s8xHBB12x64x32x4x4xBB6x")
@@ -61,18 +58,18 @@ def guarded() -> tuple[Network, ...]:
         raise
     with contextlib.closing(netlink):
         netlink.settimeout(5.0)
-        netlink.send(_HEADER.pack(_HEADER.size + len(_ASKED), _GET_POLICY, _REQUEST_DUMP, 1, 0) + _ASKED)
-        return tuple(sorted({network for message in _messages(netlink) for network in far_side(message)}))
+        netlink.send(message(_GET_POLICY, REQUEST | DUMP, _ASKED))
+        return tuple(sorted({network for policy in _policies(netlink) for network in far_side(policy)}))
 
 
-def far_side(message: bytes) -> Iterator[Network]:
+def far_side(policy: bytes) -> Iterator[Network]:
     """Of one policy: where packets go that it has encrypted, or where those come from that must have been.
 
     Nothing of a policy that lets pass what it speaks of, or that belongs to an interface of its own (XFRM interfaces
     are no place for the fast path anyway).
     """
-    to, of, family, to_length, of_length, direction, action = _POLICY.unpack_from(message)
-    found = attributes(message, _POLICY.size)
+    to, of, family, to_length, of_length, direction, action = _POLICY.unpack_from(policy)
+    found = attributes(policy, _POLICY.size)
     if any(found.get(_INTERFACE, b"")) or (action == _ALLOW and _TEMPLATES not in found):
         return
     if direction not in (_OUT, _FORWARD):
@@ -84,19 +81,14 @@ def far_side(message: bytes) -> Iterator[Network]:
         yield address, length
 
 
-def _messages(netlink: socket.socket) -> Iterator[bytes]:
+def _policies(netlink: socket.socket) -> Iterator[bytes]:
     """The policies that a dump answers with."""
     while True:
-        data = netlink.recv(1 << 16)
-        at = 0
-        while at + _HEADER.size <= len(data):
-            length, kind, *_ = _HEADER.unpack_from(data, at)
-            if kind == _DONE or length < _HEADER.size:
+        for kind, body in messages(netlink.recv(1 << 16)):
+            if kind == DONE:
                 return
-            body = data[at + _HEADER.size : at + length]
-            if kind == _ERROR:
+            if kind == ERROR:
                 number = -int.from_bytes(body[:4], sys.byteorder, signed=True)
                 raise OSError(number, "IPsec policies cannot be read")
             if kind == _NEW_POLICY:
                 yield body
-            at += (length + 3) & ~3

@@ -15,19 +15,18 @@ from collections.abc import Callable
 from struct import Struct
 from typing import Final
 
+from conntrack.gateway.links.netlink import DONE, DUMP, REQUEST, attribute, attributes, message, messages
+
 _GROUP: Final = 0x4  # RTMGRP_NEIGH
 _NEW, _DELETED, _GET = 28, 29, 30  # RTM_NEWNEIGH, RTM_DELNEIGH, RTM_GETNEIGH
-_DONE: Final = 3  # NLMSG_DONE
-_REQUEST, _DUMP, _CREATE, _REPLACE = 0x1, 0x300, 0x400, 0x100
+_CREATE, _REPLACE = 0x400, 0x100  # NLM_F_*
 #: NUD_REACHABLE, STALE, DELAY, PROBE, NOARP, PERMANENT: the address is known
 _KNOWN: Final = 0x02 | 0x04 | 0x08 | 0x10 | 0x40 | 0x80
 #: NUD_NOARP, PERMANENT: nobody is asked for it. NTF_USE takes the latter off (Linux 5.16), and a static entry with it
 _FIXED: Final = 0x40 | 0x80
 _USE: Final = 0x01  # NTF_USE: as if a packet had been sent there
 _DESTINATION, _HARDWARE = 1, 2  # NDA_DST, NDA_LLADDR
-_HEADER: Final = Struct("=IHHII")  # nlmsghdr: length, type, flags, sequence, port
 _NEIGHBOUR: Final = Struct("=BxHiHBB")  # ndmsg: family, padding, interface, state, flags, type
-_ATTRIBUTE: Final = Struct("=HH")
 _ETHERNET: Final = 6
 #: readings of the socket at a call, a hundred or two neighbours each while there are many
 _AT_ONCE: Final = 16
@@ -82,9 +81,9 @@ class Neighbours:
             return
         family = socket.AF_INET if len(address) == 4 else socket.AF_INET6
         body = _NEIGHBOUR.pack(family, 0, interface, 0, _USE, 0)
-        body += _ATTRIBUTE.pack(_ATTRIBUTE.size + len(address), _DESTINATION) + address
+        body += attribute(_DESTINATION, address)
         with contextlib.suppress(OSError):  # it is asked again soon
-            self._send(_NEW, _REQUEST | _CREATE | _REPLACE, body)
+            self._netlink.send(message(_NEW, REQUEST | _CREATE | _REPLACE, body))
 
     def close(self) -> None:
         """Ends it."""
@@ -92,24 +91,16 @@ class Neighbours:
 
     def _ask(self) -> None:
         """All neighbours, as if each had just become one."""
-        self._send(_GET, _REQUEST | _DUMP, _NEIGHBOUR.pack(socket.AF_UNSPEC, 0, 0, 0, 0, 0))
-
-    def _send(self, kind: int, flags: int, body: bytes) -> None:
-        self._netlink.send(_HEADER.pack(_HEADER.size + len(body), kind, flags, 0, 0) + body)
+        self._netlink.send(message(_GET, REQUEST | DUMP, _NEIGHBOUR.pack(socket.AF_UNSPEC, 0, 0, 0, 0, 0)))
 
     def _read(self, data: bytes) -> None:
-        at = 0
-        while at + _HEADER.size <= len(data):
-            length, kind, *_ = _HEADER.unpack_from(data, at)
-            if length < _HEADER.size:
-                return
-            if kind == _DONE and self._asked_for is not None:
+        for kind, body in messages(data):
+            if kind == DONE and self._asked_for is not None:
                 waiting, self._asked_for = self._asked_for, None
                 for one in waiting:
                     self.use(*one)
             if kind in (_NEW, _DELETED):
-                self._tell(kind, data[at + _HEADER.size : at + length])
-            at += (length + 3) & ~3
+                self._tell(kind, body)
 
     def _tell(self, kind: int, body: bytes) -> None:
         family, _, interface, state, _, _ = _NEIGHBOUR.unpack_from(body)
@@ -123,15 +114,3 @@ class Neighbours:
         here = interface, found[_DESTINATION]
         (self._fixed.add if known and state & _FIXED else self._fixed.discard)(here)
         self._changed(*here, hardware if known else b"")
-
-
-def attributes(data: bytes, at: int) -> dict[int, bytes]:
-    """The attributes of a netlink message, from `at` on."""
-    found = {}
-    while at + _ATTRIBUTE.size <= len(data):
-        length, kind = _ATTRIBUTE.unpack_from(data, at)
-        if length < _ATTRIBUTE.size:
-            break
-        found[kind & 0x3FFF] = data[at + _ATTRIBUTE.size : at + length]
-        at += (length + 3) & ~3
-    return found

@@ -5,6 +5,7 @@
  * before it has found, as no packet's does: so waiting for memory cannot hide behind the next one's.
  */
 #include <linux/bpf.h>
+#include <stdbool.h>
 #include <bpf/bpf_helpers.h>
 
 #define STEPS 256 /* map_lookup.py: STEPS */
@@ -51,60 +52,41 @@ struct {
 	__type(value, struct plan);
 } plans SEC(".maps");
 
-static __always_inline __u32 next(__u64 *state, __u64 count)
+static __always_inline int walk(bool by_hash)
 {
-	*state = *state * 6364136223846793005ULL + 1442695040888963407ULL;
-	return ((*state >> 32) * count) >> 32;
+	__u32 zero = 0;
+	struct plan *plan = bpf_map_lookup_elem(&plans, &zero);
+	int found = 0;
+
+	if (!plan)
+		return 0;
+	__u64 state = plan->state;
+
+	for (int step = 0; step < STEPS; step++) {
+		state = state * 6364136223846793005ULL + 1442695040888963407ULL;
+		struct key key = { .number = ((state >> 32) * plan->count) >> 32 };
+		__u64 *words = by_hash ? bpf_map_lookup_elem(&hashed, &key) : bpf_map_lookup_elem(&lines, &key.number);
+
+		if (words) {
+			words[4]++;
+			state += words[0];
+			found++;
+		}
+	}
+	plan->state = state;
+	return found;
 }
 
 SEC("tc")
 int by_hash(struct __sk_buff *skb __attribute__((unused)))
 {
-	__u32 zero = 0;
-	struct plan *plan = bpf_map_lookup_elem(&plans, &zero);
-	int found = 0;
-
-	if (!plan)
-		return 0;
-	__u64 state = plan->state;
-
-	for (int step = 0; step < STEPS; step++) {
-		struct key key = { .number = next(&state, plan->count) };
-		struct entry *entry = bpf_map_lookup_elem(&hashed, &key);
-
-		if (entry) {
-			entry->words[4]++;
-			state += entry->words[0];
-			found++;
-		}
-	}
-	plan->state = state;
-	return found;
+	return walk(true);
 }
 
 SEC("tc")
 int by_line(struct __sk_buff *skb __attribute__((unused)))
 {
-	__u32 zero = 0;
-	struct plan *plan = bpf_map_lookup_elem(&plans, &zero);
-	int found = 0;
-
-	if (!plan)
-		return 0;
-	__u64 state = plan->state;
-
-	for (int step = 0; step < STEPS; step++) {
-		__u32 number = next(&state, plan->count);
-		struct line *line = bpf_map_lookup_elem(&lines, &number);
-
-		if (line) {
-			line->words[4]++;
-			state += line->words[0];
-			found++;
-		}
-	}
-	plan->state = state;
-	return found;
+	return walk(false);
 }
 
 char _license[] SEC("license") = "Apache-2.0";
